@@ -1,0 +1,10 @@
+"""Django app configuration."""
+
+from django.apps import AppConfig
+
+
+class AccessConfig(AppConfig):
+    """Projects, members, role tokens, callers and the audit trail."""
+
+    name = "access"
+    verbose_name = "Access"

@@ -1,0 +1,217 @@
+"""Projects, members, role tokens and the audit trail."""
+
+import uuid
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from django.contrib.auth.models import AbstractUser
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
+from simple_history.models import HistoricalRecords
+
+from access.roles import Role
+
+if TYPE_CHECKING:
+    from access.callers import Caller
+
+# The project that takes what names none; reading it means all that the caller may read.
+GLOBAL_PROJECT = "global"
+PROJECT_NAME_LENGTH = 100
+PROJECT_NAME_PATTERN = r"^\w[\w.\-/:@+ ]*\Z"
+
+
+class ProjectQuerySet(models.QuerySet["Project"]):
+    """Questions about projects."""
+
+    def visible_to(self, caller: "Caller") -> Self:
+        """The projects inside the caller's scope."""
+        return self if caller.project_ids is None else self.filter(pk__in=caller.project_ids)
+
+
+class Project(models.Model):
+    """A body of work whose memories, runs and requirements belong together; its name is its address."""
+
+    name = models.CharField(
+        max_length=PROJECT_NAME_LENGTH,
+        unique=True,
+        validators=[
+            RegexValidator(PROJECT_NAME_PATTERN, "A project name starts with a letter, digit or _ and has no control characters.")
+        ],
+    )
+    description = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+    history = HistoricalRecords()
+
+    objects = ProjectQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class MemberQuerySet(models.QuerySet["Member"]):
+    """Questions about members."""
+
+    def active_owners(self) -> Self:
+        """Members who can run the team: owners who may log in."""
+        return self.filter(role=Role.OWNER, is_active=True)
+
+
+class Member(AbstractUser):
+    """A person who logs in. The role says what they may do, the projects where.
+
+    Django's own staff and superuser flags are not used: they follow the role (see access/permissions.py).
+    """
+
+    role = models.CharField(max_length=20, choices=Role.choices, default=Role.COLLABORATOR)
+    all_projects = models.BooleanField(default=False, help_text="Sees every project, also those made later.")
+    projects = models.ManyToManyField(Project, through="Membership", related_name="members", blank=True)
+    time_zone = models.CharField(max_length=64, default="UTC", help_text="Times on pages are shown in this zone, such as Europe/Berlin.")
+
+    history = HistoricalRecords(excluded_fields=["password", "last_login"])
+
+    class Meta(AbstractUser.Meta):
+        ordering = ["username"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="member_role_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.get_full_name() or self.username
+
+
+class Membership(models.Model):
+    """A member's place in a project."""
+
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="memberships")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memberships")
+    since = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["member", "project"], name="one_membership_per_member_and_project")]
+
+    def __str__(self) -> str:
+        return f"{self.member} in {self.project}"
+
+
+class RoleTokenQuerySet(models.QuerySet["RoleToken"]):
+    """Questions about tokens."""
+
+    def usable(self, now: datetime | None = None) -> Self:
+        """Tokens that open the door now: neither revoked nor expired."""
+        moment = now or timezone.now()
+        return self.filter(revoked_at=None).exclude(expires_at__lte=moment)
+
+    def visible_to(self, caller: "Caller") -> Self:
+        """Tokens that a caller may see and change: all, or those whose whole scope lies inside the caller's."""
+        if caller.project_ids is None:
+            return self
+        outside = Project.objects.exclude(pk__in=caller.project_ids)
+        return self.filter(all_projects=False).exclude(projects__in=outside)
+
+
+class RoleToken(models.Model):
+    """A key for an agent: a role, a set of projects, and a keyed hash of a secret that was shown once."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    label = models.CharField(max_length=200, help_text="Who or what uses it, such as “ana, laptop”.")
+    member = models.ForeignKey(
+        Member, null=True, blank=True, on_delete=models.CASCADE, related_name="tokens", help_text="The person it acts for."
+    )
+    role = models.CharField(max_length=20, choices=Role.choices, default=Role.COLLABORATOR)
+    all_projects = models.BooleanField(default=False, help_text="Every project, also those made later.")
+    projects = models.ManyToManyField(Project, related_name="tokens", blank=True)
+    prefix = models.CharField(max_length=16, unique=True, editable=False)
+    digest = models.CharField(max_length=64, editable=False)
+    rate_per_minute = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Commands a minute; empty takes the portal's default, 0 sets no limit."
+    )
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+    created_by = models.CharField(max_length=200, blank=True, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_by = models.CharField(max_length=200, blank=True, editable=False)
+    replaced_by = models.ForeignKey("self", null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="replaces")
+    last_used_at = models.DateTimeField(null=True, editable=False)
+    hits = models.PositiveBigIntegerField(default=0, db_default=0, editable=False)
+
+    history = HistoricalRecords(excluded_fields=["digest", "last_used_at", "hits"])
+    objects = RoleTokenQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "token"
+        ordering = ["-created_at"]
+        constraints = [models.CheckConstraint(condition=models.Q(role__in=Role.values), name="token_role_is_known")]
+
+    def __str__(self) -> str:
+        return f"{self.label} ({self.prefix}…)"
+
+    @property
+    def state(self) -> str:
+        """One word for lists: active, expired, replaced or revoked."""
+        if self.revoked_at:
+            return "replaced" if self.replaced_by_id else "revoked"
+        if self.expires_at and self.expires_at <= timezone.now():
+            return "replaced" if self.replaced_by_id else "expired"
+        return "active"
+
+
+class AuditOutcome(models.TextChoices):
+    """How a call ended."""
+
+    DONE = "done", "Done"
+    REFUSED = "refused", "Refused"
+    INVALID = "invalid", "Invalid"
+    FAILED = "failed", "Failed"
+
+
+class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
+    """Questions about the audit trail."""
+
+    def visible_to(self, caller: "Caller") -> Self:
+        """All rows for a caller without bounds, else those of the caller's projects."""
+        if caller.project_ids is None:
+            return self
+        return self.filter(project_id__in=caller.project_ids)
+
+
+class AuditEntry(models.Model):
+    """One write, or one refused call: who, through which door, what, and how it ended. Rows are never changed."""
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField(default=timezone.now, db_default=Now())
+    caller = models.CharField(max_length=200, help_text="Name of who did it, as it was then.")
+    role = models.CharField(max_length=20, blank=True)
+    token = models.ForeignKey(RoleToken, null=True, on_delete=models.SET_NULL, related_name="audit_entries", db_constraint=True)
+    member = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL, related_name="audit_entries")
+    door = models.CharField(max_length=20)
+    command = models.CharField(max_length=80)
+    project = models.ForeignKey(Project, null=True, on_delete=models.SET_NULL, related_name="audit_entries")
+    object_type = models.CharField(max_length=40, blank=True)
+    object_id = models.CharField(max_length=64, blank=True)
+    object_title = models.CharField(max_length=200, blank=True)
+    outcome = models.CharField(max_length=10, choices=AuditOutcome.choices)
+    status = models.PositiveSmallIntegerField(help_text="HTTP status of the answer.")
+    detail = models.CharField(max_length=500, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    address = models.GenericIPAddressField(null=True)
+
+    objects = AuditEntryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "audit entry"
+        verbose_name_plural = "audit trail"
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["project", "-id"], name="audit_project"),
+            models.Index(fields=["object_id"], name="audit_object", condition=~models.Q(object_id="")),
+            models.Index(fields=["-at"], name="audit_at"),
+        ]
+        constraints = [models.CheckConstraint(condition=models.Q(outcome__in=AuditOutcome.values), name="audit_outcome_is_known")]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.caller} {self.command} {self.outcome}"

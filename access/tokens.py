@@ -1,0 +1,171 @@
+"""Role tokens: made, shown once, recognised, rotated and revoked. Only a keyed hash of the secret is kept."""
+
+import hmac
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from access.callers import Caller
+from access.errors import Conflict, Invalid, NotFound, OutOfScope
+from access.models import Member, Project, RoleToken
+from access.roles import Role
+from access.scope import make_project
+
+TOKEN_START = "zikra"  # noqa: S105 - the readable beginning of every token, not a secret
+PREFIX_BYTES = 5  # 40 random bits: enough that two tokens hardly ever share a prefix; the secret alone protects.
+SECRET_BYTES = 32  # 256 random bits, so that a fast keyed hash is enough.
+LABEL_LENGTH = 200
+MAX_EXPIRY_DAYS = 3650
+
+
+@dataclass(frozen=True)
+class NewToken:
+    """A token just made, with its secret text: the only moment when that text exists."""
+
+    row: RoleToken
+    secret: str
+
+
+def hash_secret(secret: str) -> str:
+    """HMAC-SHA-256 of a token's whole text under the portal's key, as 64 hex digits."""
+    key = getattr(settings, "TOKEN_HASH_KEY", "") or settings.SECRET_KEY
+    return salted_hmac("access.tokens", secret, secret=key, algorithm="sha256").hexdigest()
+
+
+def make_token(
+    caller: Caller,
+    label: str,
+    role: Role,
+    *,
+    project_names: Iterable[str] | None = None,
+    expires_at: datetime | None = None,
+    member: Member | None = None,
+    rate_per_minute: int | None = None,
+) -> NewToken:
+    """Make a token of a role, for the named projects or, with None, for all. Needs an owner.
+
+    Projects that do not exist yet are made. A caller who is scoped can only hand out what lies in that scope
+    (OutOfScope otherwise). expires_at: None for a token that does not expire.
+    """
+    caller.require(Role.OWNER)
+    names = None if project_names is None else sorted({name.strip() for name in project_names})
+    _refuse_wider_scope(caller, names)
+    if expires_at is not None and expires_at <= timezone.now():
+        raise Invalid("The expiry lies in the past.", fields={"expires_in_days": ["must be at least 1"]})
+    with transaction.atomic():
+        row, secret = _new_row(label=label, role=role, created_by=caller.name, member=member)
+        row.all_projects = names is None
+        row.expires_at = expires_at
+        row.rate_per_minute = rate_per_minute
+        row.save()
+        if names is not None:
+            row.projects.set([_project(caller, name) for name in names])
+    return NewToken(row, secret)
+
+
+def token_for_secret(secret: str) -> RoleToken | None:
+    """The usable token with this text, or None. Found by its prefix, compared in constant time."""
+    start, _, rest = secret.partition("_")
+    prefix, _, tail = rest.partition("_")
+    if start != TOKEN_START or not tail or len(secret) > LABEL_LENGTH or not secret.isascii():
+        return None
+    row = RoleToken.objects.usable().filter(prefix=prefix).first() if "\x00" not in prefix else None
+    if row is None or not hmac.compare_digest(row.digest, hash_secret(secret)):
+        return None
+    if row.member_id is not None and not Member.objects.filter(pk=row.member_id, is_active=True).exists():
+        return None
+    return row
+
+
+def revoke_token(caller: Caller, token: RoleToken) -> RoleToken:
+    """Close the door for a token at once. Revoking a revoked one changes nothing."""
+    caller.require(Role.OWNER)
+    if token.revoked_at is None:
+        token.revoked_at = timezone.now()
+        token.revoked_by = caller.name
+        token.save(update_fields=["revoked_at", "revoked_by"])
+    return token
+
+
+def rotate_token(caller: Caller, token: RoleToken, *, grace: timedelta = timedelta()) -> NewToken:
+    """Replace a token's secret: a new token of the same label, role, scope and rate; the old one ends after `grace`.
+
+    Raises Conflict when the token is not active.
+    """
+    caller.require(Role.OWNER)
+    with transaction.atomic():
+        old = RoleToken.objects.select_for_update().get(pk=token.pk)
+        if old.state != "active":
+            raise Conflict(f"The token '{old.label}' is {old.state}; only an active token can be rotated.")
+        row, secret = _new_row(label=old.label, role=Role(old.role), created_by=caller.name, member=old.member)
+        row.all_projects, row.rate_per_minute, row.expires_at = old.all_projects, old.rate_per_minute, old.expires_at
+        row.save()
+        row.projects.set(old.projects.all())
+        _end_after(old, grace, by=caller.name, replaced_by=row)
+    return NewToken(row, secret)
+
+
+def rescope_token(caller: Caller, token: RoleToken, project_names: Iterable[str] | None) -> RoleToken:
+    """Limit a token to the named projects, or open it to all with None. Needs an owner whose scope holds them."""
+    caller.require(Role.OWNER)
+    names = None if project_names is None else sorted({name.strip() for name in project_names})
+    _refuse_wider_scope(caller, names)
+    with transaction.atomic():
+        token.all_projects = names is None
+        token.save(update_fields=["all_projects"])
+        token.projects.set([] if names is None else [_project(caller, name) for name in names])
+    return token
+
+
+def find_token(caller: Caller, *, token_id: str = "", label: str = "") -> RoleToken:
+    """The token with this id, or the only active one with this label, in the caller's sight. Raises NotFound or Conflict."""
+    visible = RoleToken.objects.visible_to(caller)
+    if token_id:
+        found = visible.filter(pk=token_id).first()
+        if found is None:
+            raise NotFound("Token not found")
+        return found
+    named = list(visible.usable().filter(label=label)[:2])
+    if not named:
+        raise NotFound("Token not found")
+    if len(named) > 1:
+        raise Conflict(f"Several active tokens are labelled '{label}'.", hint="Give the token's id; list_tokens shows it.")
+    return named[0]
+
+
+def _new_row(*, label: str, role: Role, created_by: str, member: Member | None) -> tuple[RoleToken, str]:
+    prefix = secrets.token_hex(PREFIX_BYTES)
+    secret = f"{TOKEN_START}_{prefix}_{secrets.token_urlsafe(SECRET_BYTES)}"
+    row = RoleToken(
+        label=label[:LABEL_LENGTH], role=role, created_by=created_by, member=member, prefix=prefix, digest=hash_secret(secret)
+    )
+    return row, secret
+
+
+def _end_after(token: RoleToken, grace: timedelta, *, by: str, replaced_by: RoleToken) -> None:
+    """Revoke at once, or let a grace period pass by bringing the expiry forward."""
+    now = timezone.now()
+    token.replaced_by = replaced_by
+    if grace:
+        token.expires_at = min(filter(None, [token.expires_at, now + grace]))
+    else:
+        token.revoked_at, token.revoked_by = now, by
+    token.save(update_fields=["replaced_by", "expires_at", "revoked_at", "revoked_by"])
+
+
+def _project(caller: Caller, name: str) -> Project:
+    return Project.objects.visible_to(caller).filter(name=name).first() or make_project(caller, name)
+
+
+def _refuse_wider_scope(caller: Caller, names: list[str] | None) -> None:
+    if caller.project_ids is None:
+        return
+    outside = [name for name in names or ["every project"] if name not in caller.project_names]
+    if outside:
+        raise OutOfScope(list(caller.project_names), outside[0])

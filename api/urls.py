@@ -1,0 +1,3 @@
+"""Addresses of the agents' doors."""
+
+urlpatterns: list = []

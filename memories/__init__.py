@@ -1,0 +1,1 @@
+"""What was learnt: saving, search, embeddings, decay and links."""

@@ -1,0 +1,1 @@
+"""Requirements: what people want done, from the first draft to done."""

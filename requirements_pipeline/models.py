@@ -1,0 +1,94 @@
+"""Requirements and the states they pass through."""
+
+import uuid
+from typing import TYPE_CHECKING, Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from access.models import Member, Project
+
+if TYPE_CHECKING:
+    from access.callers import Caller
+
+TITLE_LENGTH = 500
+NAME_LENGTH = 200
+
+
+class RequirementState(models.TextChoices):
+    """Where a requirement stands."""
+
+    DRAFT = "draft", "Draft"
+    SUBMITTED = "submitted", "Submitted"
+    PROMOTED = "promoted", "Promoted"
+    IN_PROGRESS = "in_progress", "In progress"
+    IN_REVIEW = "in_review", "In review"
+    DONE = "done", "Done"
+    REJECTED = "rejected", "Rejected"
+    ON_HOLD = "on_hold", "On hold"
+
+
+# Words that stand for several states in `list_requirements`.
+STATE_GROUPS: dict[str, tuple[str, ...]] = {
+    "pending": (RequirementState.DRAFT, RequirementState.SUBMITTED),
+    "resolved": (RequirementState.DONE, RequirementState.REJECTED),
+}
+
+
+class RequirementQuerySet(models.QuerySet["Requirement"]):
+    """Questions about requirements."""
+
+    def visible_to(self, caller: "Caller") -> Self:
+        """Requirements in the caller's scope."""
+        return self if caller.project_ids is None else self.filter(project_id__in=caller.project_ids)
+
+    def within(self, project_ids: list[int] | None) -> Self:
+        """Requirements of these projects; None for no bound."""
+        return self if project_ids is None else self.filter(project_id__in=project_ids)
+
+    def with_status(self, status: str) -> Self:
+        """Requirements in a state, or in the states that a group word such as "pending" stands for."""
+        return self.filter(state__in=STATE_GROUPS.get(status, (status,)))
+
+    def open(self) -> Self:
+        """Neither done nor rejected."""
+        return self.exclude(state__in=STATE_GROUPS["resolved"])
+
+
+class Requirement(models.Model):
+    """What somebody wants done, in words and acceptance criteria. Its address for saving is (project, title)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="requirements")
+    title = models.CharField(max_length=TITLE_LENGTH)
+    content_md = models.TextField("content", blank=True)
+    acceptance = ArrayField(models.CharField(max_length=1000), default=list, blank=True, help_text="Acceptance criteria, one a row.")
+    priority = models.PositiveSmallIntegerField(
+        default=3, validators=[MinValueValidator(1), MaxValueValidator(5)], help_text="1 is the most urgent, 5 the least."
+    )
+    module = models.CharField(max_length=NAME_LENGTH, blank=True)
+    tags = ArrayField(models.CharField(max_length=100), default=list, blank=True)
+    state = models.CharField(max_length=20, choices=RequirementState.choices, default=RequirementState.SUBMITTED)
+    created_by = models.CharField(max_length=NAME_LENGTH, blank=True)
+    author = models.ForeignKey(Member, null=True, blank=True, on_delete=models.SET_NULL, related_name="requirements")
+    promoted_by = models.CharField(max_length=NAME_LENGTH, blank=True, editable=False)
+    promoted_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = RequirementQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["priority", "-created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "title"], name="one_requirement_per_title"),
+            models.CheckConstraint(condition=models.Q(state__in=RequirementState.values), name="requirement_state_is_known"),
+            models.CheckConstraint(condition=models.Q(priority__gte=1, priority__lte=5), name="priority_is_1_to_5"),
+        ]
+        indexes = [models.Index(fields=["project", "state", "priority"], name="requirement_board")]
+
+    def __str__(self) -> str:
+        return self.title

@@ -1,0 +1,1 @@
+"""Sessions and runs of agents: what they did, and what it cost."""
