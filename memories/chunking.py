@@ -1,0 +1,165 @@
+"""What is embedded of a memory: many small passages, of which the best one counts.
+
+A vector of a whole memory blurs what it holds; a vector of one statement answers one question. So a text is cut into
+units (a turn of talk, a line, a sentence), and a passage is a unit, or a unit with the one before it for context.
+Long texts get coarser passages, since each token costs the embedder time; very long ones are sampled evenly.
+"""
+
+import re
+from datetime import date
+
+from memories.analysis import date_words
+
+MAX_PASSAGE_TOKENS = 400
+"""Estimated tokens of one passage: below the 512 of small embedders, with room for their prefix and for the estimate."""
+
+MAX_PASSAGES = 128
+"""Passages of one memory; with MAX_PASSAGE_TOKENS they cover about 150,000 characters of prose without a gap."""
+
+UNIT_TOKENS = 60
+"""Units are filled up to about this size: a turn of talk or two sentences."""
+
+FINE_TOKENS = 400
+"""Up to this size a memory is embedded about twice over (each unit alone and with the unit before it)."""
+
+MIN_UNIT_TOKENS = 12
+"""A smaller unit ("Yes, thanks!") says nothing alone and joins its neighbour."""
+
+_TOKEN = re.compile(
+    r"(?P<letters>[A-Za-z]+)|(?P<space>\s+)|(?P<latin>[\u00c0-\u024f\u0370-\u06ff]+)|(?P<other>.)", re.DOTALL
+)
+_LETTERS_PER_TOKEN = 3.0  # 4 to 5 in English prose; identifiers and other languages take more tokens
+_LONG_WORD = 20  # letters; longer runs are blobs, where an embedder's vocabulary knows single letters only
+
+
+def estimated_tokens(text: str) -> int:
+    """A cautious count of the tokens an embedder makes of ``text``: rather too many than too few.
+
+    Letters of one word count a third each (half in other alphabets), blobs, digits, signs and characters of scripts
+    without spaces one each.
+    """
+    return int(sum(_costs(text)) + 0.999)
+
+
+def _costs(text: str) -> list[float]:
+    costs = []
+    for token in _TOKEN.finditer(text):
+        length = token.end() - token.start()
+        kind = token.lastgroup
+        if kind == "letters":
+            costs.append(length if length > _LONG_WORD else max(1.0, length / _LETTERS_PER_TOKEN))
+        elif kind == "latin":
+            costs.append(length if length > _LONG_WORD else max(1.0, length / 2))
+        elif kind == "space":
+            costs.append(0.0)
+        else:
+            costs.append(1.0 if ord(token.group()) < 0x10000 else 2.0)
+    return costs
+
+
+_TURN = re.compile(r"(?<=[.!?…\])\"'”’»])\s+(?=[A-Z][\w.'’-]{0,24}(?: [A-Z][\w.'’-]{0,24}){0,2}: )")
+"""Before the name of the next speaker, where talk stands on one line: "Ana: Done? Ben: Yes."."""
+
+_SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’»)\]]{0,2}\s+|(?<=[。！？｡])")
+_SPACE = re.compile(r"\s+")
+
+
+def _cut(text: str, limit: float) -> list[str]:
+    """``text`` in pieces of at most ``limit`` estimated tokens, at white space where there is some."""
+    pieces, start, spent, last_space, spent_at_space = [], 0, 0.0, -1, 0.0
+    for token in _TOKEN.finditer(text):
+        kind, length = token.lastgroup, token.end() - token.start()
+        blob = kind in ("letters", "latin") and length > limit / 2
+        for place, cost in _places(token, blob):
+            if spent + cost > limit and place > start:
+                if last_space > start:
+                    pieces.append(text[start:last_space])
+                    start, spent = last_space, spent - spent_at_space
+                else:
+                    pieces.append(text[start:place])
+                    start, spent = place, 0.0
+                last_space, spent_at_space = -1, 0.0
+            spent += cost
+        if kind == "space":
+            last_space, spent_at_space = token.end(), spent
+    pieces.append(text[start:])
+    return [piece for piece in (piece.strip() for piece in pieces) if piece]
+
+
+def _places(token: re.Match[str], blob: bool) -> list[tuple[int, float]]:
+    """Where a token may be cut, with the cost of each piece: a blob anywhere, others only before them."""
+    if blob:
+        return [(place, 1.0) for place in range(token.start(), token.end())]
+    return [(token.start(), _costs(token.group())[0])]
+
+
+def _blocks(content: str) -> list[str]:
+    """Turns of talk and lines, in order, without empty ones."""
+    return [
+        block
+        for line in content.splitlines()
+        if line.strip()
+        for block in _TURN.split(line.strip())
+        if block.strip()
+    ]
+
+
+def _merged(pieces: list[str], size: int, joint: str) -> list[str]:
+    """Neighbours joined while they stay within ``size`` estimated tokens."""
+    merged: list[str] = []
+    spent = 0
+    for piece in pieces:
+        cost = estimated_tokens(piece)
+        if merged and spent + cost <= size:
+            merged[-1] += joint + piece
+            spent += cost
+        else:
+            merged.append(piece)
+            spent = cost
+    return merged
+
+
+def _units(content: str, size: int) -> list[str]:
+    """Statements of about ``size`` tokens: small blocks joined, large ones cut at sentences, then anywhere."""
+    units: list[str] = []
+    for block in _blocks(content):
+        if estimated_tokens(block) <= size:
+            units.append(block)
+            continue
+        sentences = [part for sentence in _SENTENCE.split(block) if sentence for part in _cut(sentence, size)]
+        units.extend(_merged(sentences, size, " "))
+    return units
+
+
+def _joined_small(units: list[str]) -> list[str]:
+    joined: list[str] = []
+    for unit in units:
+        small = estimated_tokens(unit) < MIN_UNIT_TOKENS or bool(joined) and estimated_tokens(joined[-1]) < MIN_UNIT_TOKENS
+        if joined and small:
+            joined[-1] += "\n" + unit
+        else:
+            joined.append(unit)
+    return joined
+
+
+def passages(title: str, content: str, occurred: date | None = None) -> list[str]:
+    """The texts to embed for one memory, at least one, at most MAX_PASSAGES, each within MAX_PASSAGE_TOKENS.
+
+    A memory up to FINE_TOKENS gives each unit alone and each unit with the one before it; a longer one gives windows
+    of growing size; one beyond the bound is sampled evenly from its first to its last words. ``occurred`` is the day
+    that the memory speaks of, when that is not the day of saving.
+    """
+    heading = title.replace("\x00", " ").strip()
+    content = content.replace("\x00", " ")
+    total = estimated_tokens(content)
+    if total <= FINE_TOKENS:
+        units = _joined_small(_units(content, UNIT_TOKENS))
+        windows = units + [f"{before} {unit}" for before, unit in zip(units, units[1:], strict=False)]
+    else:
+        size = min(MAX_PASSAGE_TOKENS, max(2 * UNIT_TOKENS, total // (MAX_PASSAGES // 2)))
+        windows = _merged(_units(content, size), size, "\n")
+    if len(windows) > MAX_PASSAGES - 1:
+        step = (len(windows) - 1) / (MAX_PASSAGES - 2)
+        windows = [windows[round(place * step)] for place in range(MAX_PASSAGES - 1)]
+    heading = (_cut(heading, UNIT_TOKENS) or [""])[0]
+    return list(dict.fromkeys(filter(None, [heading, *windows]))) or ["(empty)"]
