@@ -1,11 +1,17 @@
-"""Django's command line for the portal; `./zikra` calls it inside the right environment."""
+"""The portal's command line; `./zikra` calls it inside the right environment."""
 
 import os
 import sys
 
 
 def main() -> None:
-    """Run the management command named on the command line."""
+    """Run the command named on the command line."""
+    if sys.argv[1:2] == ["up"]:
+        # It starts what the settings will name, so it runs before they are read.
+        from zikra_portal.management.commands.up import Command
+
+        Command().run_from_argv(sys.argv)
+        return
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zikra_portal.settings")
     from django.core.management import execute_from_command_line
 

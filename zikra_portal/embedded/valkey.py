@@ -107,6 +107,13 @@ class EmbeddedValkey:
             client.close()
 
 
+def broker_url(redis_url: str) -> str:
+    """Answer the address that Celery takes for the server that redis clients know as `redis_url`."""
+    if redis_url.startswith("unix://"):
+        return redis_url.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
+    return redis_url
+
+
 def environment_of_servers() -> dict[str, str]:
     """Answer the environment that PostgreSQL and Valkey run in: none of the caller's secrets."""
     return {"PATH": os.defpath, "TZ": "UTC"}
