@@ -11,7 +11,7 @@ class Refusal(Exception):
     status = 400
     outcome = "invalid"
 
-    def __init__(self, message: str, *, hint: str = "", **extra: Any) -> None:
+    def __init__(self, message: str, /, *, hint: str = "", **extra: Any) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint

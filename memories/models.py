@@ -106,6 +106,7 @@ class Memory(models.Model):
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="memories")
     memory_type = models.ForeignKey(MemoryType, on_delete=models.PROTECT, related_name="memories", verbose_name="type")
     title = models.CharField(max_length=TITLE_LENGTH)
+    title_key = models.CharField(max_length=TITLE_LENGTH, editable=False, help_text="The title folded for comparison, see memories/links.py.")
     content_md = models.TextField("content", blank=True)
     module = models.CharField(max_length=NAME_LENGTH, blank=True)
     resolution = models.TextField(blank=True)
@@ -129,6 +130,7 @@ class Memory(models.Model):
     deleted_at = models.DateTimeField(null=True, editable=False)
     deleted_by = models.CharField(max_length=NAME_LENGTH, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False, help_text="When it was learnt.")
+    occurred_at = models.DateTimeField(null=True, editable=False, help_text="Given by who imported it: then it is also `created_at`.")
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
     term_count = models.PositiveIntegerField(default=0, editable=False, help_text="Length in terms, for the keyword score.")
@@ -160,7 +162,7 @@ class Memory(models.Model):
             ),
             models.Index(fields=["project", "-updated_at"], condition=models.Q(deleted_at=None), name="memory_newest"),
             models.Index(fields=["project", "source_file", "source_position"], condition=~models.Q(source_file=""), name="memory_source"),
-            models.Index(models.functions.Lower("title"), "project", name="memory_title_folded"),
+            models.Index(fields=["title_key", "project"], condition=models.Q(deleted_at=None), name="memory_title_key"),
             GinIndex(fields=["tags"], name="memory_tags"),
         ]
 

@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
+from django.db.models.signals import post_migrate
 
 
 class PortalConfig(AppConfig):
@@ -10,6 +11,12 @@ class PortalConfig(AppConfig):
     name = "zikra_portal"
     label = "portal"
     verbose_name = "Portal"
+
+    def ready(self) -> None:
+        """Once the scheduler's tables exist, its jobs do too."""
+        from zikra_portal.schedule import make_missing_jobs
+
+        post_migrate.connect(make_missing_jobs, dispatch_uid="zikra_portal.schedule")
 
 
 class PortalAdminConfig(AdminConfig):

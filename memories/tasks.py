@@ -1,0 +1,30 @@
+"""What happens to memories in the background."""
+
+from celery import shared_task
+
+from memories import archiving
+from memories.embedding import queue, spaces, working
+from memories.models import EmbeddingSpace
+
+
+@shared_task(name="memories.embed_pending")
+def embed_pending() -> int:
+    """Embed all that waits, the answering space first, and let a finished new space take over."""
+    queue.clear_signal()
+    in_use = EmbeddingSpace.objects.in_use().order_by("state", "pk")
+    stored = sum(working.embed_pending_of(space) for space in in_use)
+    spaces.activate_finished_spaces()
+    return stored
+
+
+@shared_task(name="memories.sweep_embeddings")
+def sweep_embeddings() -> int:
+    """Find what no message announced: a changed setting, a lost message, an embedder that is back."""
+    spaces.ensure_wanted_space()
+    return embed_pending()
+
+
+@shared_task(name="memories.archive_faded")
+def archive_faded() -> int:
+    """The nightly job: archive what has faded below the threshold."""
+    return archiving.archive_faded()

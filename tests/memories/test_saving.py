@@ -1,0 +1,142 @@
+"""Saving: one address, versions, what is kept, what is refused."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from access.errors import Forbidden, Invalid, NotFound, OutOfScope
+from memories.models import Memory, MemoryVersion, PassageVector, PendingEmbedding, Posting
+from memories.saving import restore_version, save_memory
+
+
+def save(person, project, title="Retry policy", **fields):
+    return save_memory(person.caller, project, fields.pop("memory_type", "decision"), title, **fields)
+
+
+def test_a_new_memory_has_a_version_terms_and_a_place_in_the_embedding_queue(collaborator, app):
+    saved = save(collaborator, app, content_md="Retry three times.", tags=["payments", " payments ", ""], confidence=0.8)
+    memory = Memory.objects.get()
+    assert (saved.action, saved.memory) == ("created", memory)
+    assert (memory.title, memory.content_md, memory.tags, memory.stated_confidence, memory.version) == (
+        "Retry policy", "Retry three times.", ["payments"], 0.8, 1,
+    )  # fmt: skip
+    assert memory.created_by == "carl"
+    assert list(memory.versions.values_list("number", "content_md", "saved_by")) == [(1, "Retry three times.", "carl")]
+    assert memory.postings.count() > 3
+    assert memory.term_count > 3
+    assert PendingEmbedding.objects.filter(memory=memory).count() == 1
+
+
+def test_the_same_address_is_the_same_memory_and_left_out_fields_stay(collaborator, app):
+    first = save(collaborator, app, content_md="Retry three times.", module="payments", tags=["a"])
+    second = save(collaborator, app, content_md="Retry five times.")
+    assert (second.action, second.memory.pk, second.memory.version) == ("updated", first.memory.pk, 2)
+    memory = Memory.objects.get()
+    assert (memory.content_md, memory.module, memory.tags) == ("Retry five times.", "payments", ["a"])
+    assert list(memory.versions.values_list("number", "content_md")) == [(2, "Retry five times."), (1, "Retry three times.")]
+
+
+def test_saving_the_same_again_confirms_and_makes_no_version(collaborator, app):
+    saved = save(collaborator, app, content_md="Retry three times.")
+    Memory.objects.update(confirmed_at=timezone.now() - timedelta(days=300), archived_at=timezone.now())
+    again = save(collaborator, app, content_md="Retry three times.")
+    memory = Memory.objects.get()
+    assert (again.action, memory.version, MemoryVersion.objects.count()) == ("unchanged", 1, 1)
+    assert memory.confirmed_at > timezone.now() - timedelta(minutes=1)
+    assert memory.archived_at is None
+    assert memory.updated_at == saved.memory.updated_at
+
+
+def test_type_project_and_title_tell_memories_apart(owner, app, secret_project):
+    for project, kind, title in [(app, "decision", "A"), (app, "note", "A"), (app, "decision", "B"), (secret_project, "decision", "A")]:
+        assert save(owner, project, title, memory_type=kind).action == "created"
+    assert Memory.objects.count() == 4
+
+
+def test_an_update_takes_the_old_terms_and_vectors_away_at_once(collaborator, app):
+    memory = save(collaborator, app, content_md="zebra").memory
+    before = set(Posting.objects.filter(memory=memory).values_list("term_key", flat=True))
+    save(collaborator, app, content_md="giraffe")
+    after = set(Posting.objects.filter(memory=memory).values_list("term_key", flat=True))
+    assert len(before - after) == 1
+    assert PassageVector.objects.filter(memory=memory).count() == 0
+
+
+def test_secrets_are_masked_in_the_row_and_in_its_version(collaborator, app):
+    secret = "sk-proj-" + "Ab3" * 14
+    memory = save(collaborator, app, f"Key {secret}", content_md=f"OPENAI_API_KEY={secret}").memory
+    kept = [memory.title, memory.content_md, memory.versions.get().content_md]
+    assert [secret in text for text in kept] == [False, False, False]
+    assert memory.masked_count >= 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"title": "   "}, "title is required"),
+        ({"title": "x" * 501}, "title has 501 characters; at most 500 are kept."),
+        ({"content_md": "x" * (1024 * 1024 + 1)}, "content_md has 1048577 bytes; at most 1048576 (1 MiB) are kept."),
+        ({"content_md": "a\x00b"}, "content_md holds a NUL character or half a surrogate pair, which cannot be stored."),
+        ({"module": "\ud800"}, "module holds a NUL character or half a surrogate pair, which cannot be stored."),
+        ({"confidence": 1.5}, "confidence is a share between 0 and 1, not 1.5."),
+        ({"tags": ["x" * 101]}, "tags has 101 characters; at most 100 are kept."),
+        ({"tags": [str(number) for number in range(51)]}, "51 tags; at most 50 are kept."),
+        ({"memory_type": "nonsense"}, "There is no memory type 'nonsense'."),
+    ],
+)
+def test_bad_input_is_refused_in_words_and_changes_nothing(collaborator, app, fields, message):
+    with pytest.raises(Invalid) as refusal:
+        save(collaborator, app, **fields)
+    assert refusal.value.message == message
+    assert Memory.objects.count() == 0
+
+
+def test_one_mebibyte_is_kept(collaborator, app):
+    text = "word " * (1024 * 1024 // 5)
+    assert save(collaborator, app, content_md=text).memory.content_md == text
+
+
+def test_what_happened_in_the_past_keeps_its_date_and_the_future_is_refused(collaborator, app):
+    long_ago = timezone.now() - timedelta(days=700)
+    memory = save(collaborator, app, occurred_at=long_ago).memory
+    assert (memory.created_at, memory.confidence > 0.99) == (long_ago, True)
+    with pytest.raises(Invalid, match="occurred_at lies in the future"):
+        save(collaborator, app, "Other", occurred_at=timezone.now() + timedelta(days=1))
+
+
+def test_memories_of_one_source_are_numbered_in_order(collaborator, app):
+    positions = [save(collaborator, app, title, source_file="session-1").memory.source_position for title in "abc"]
+    assert positions == [0, 1, 2]
+    assert save(collaborator, app, "d", source_file="session-2").memory.source_position == 0
+
+
+def test_a_guest_may_not_save_and_nobody_saves_out_of_scope(collaborator, stranger, app, secret_project):
+    from dataclasses import replace
+
+    from access.roles import Role
+
+    with pytest.raises(Forbidden):
+        save_memory(replace(collaborator.caller, role=Role.GUEST), app, "note", "A")
+    with pytest.raises(OutOfScope):
+        save_memory(stranger.caller, app, "note", "A")
+    assert Memory.objects.count() == 0
+
+
+def test_an_old_version_becomes_the_newest_and_the_history_stays(collaborator, app):
+    memory = save(collaborator, app, content_md="one", tags=["x"]).memory
+    save(collaborator, app, content_md="two", tags=[])
+    restored = restore_version(collaborator.caller, memory, 1)
+    assert (restored.action, restored.memory.version) == ("updated", 3)
+    assert list(memory.versions.values_list("number", "content_md")) == [(3, "one"), (2, "two"), (1, "one")]
+    memory.refresh_from_db()
+    assert memory.tags == ["x"]
+    assert restore_version(collaborator.caller, memory, 1).action == "unchanged"
+
+
+def test_a_version_that_is_not_there_or_out_of_sight_is_not_found(collaborator, stranger, app):
+    memory = save(collaborator, app, content_md="one").memory
+    with pytest.raises(NotFound):
+        restore_version(collaborator.caller, memory, 9)
+    with pytest.raises(NotFound):
+        restore_version(stranger.caller, memory, 1)

@@ -1,0 +1,49 @@
+"""What Celery beat does and when. Rows are made once, by name; owners see, change and pause them in the admin."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Job:
+    """A scheduled task: every so often, or daily at a time (UTC)."""
+
+    name: str
+    task: str
+    every: timedelta | None = None
+    daily_at: tuple[int, int] = (0, 0)
+
+
+JOBS = (
+    # A save wakes the embedding task itself; the sweep finds what no message announced.
+    Job("Embed what was missed", "memories.sweep_embeddings", every=timedelta(seconds=15)),
+    Job("Count token use", "access.flush_token_uses", every=timedelta(seconds=30)),
+    Job("Archive faded memories", "memories.archive_faded", daily_at=(3, 10)),
+    Job("Forget old idempotency keys", "api.purge_idempotency_records", daily_at=(3, 40)),
+)
+
+
+def make_missing_jobs(sender: Any = None, **_: Any) -> None:
+    """Add the jobs that the table does not have yet. What an owner changed stays changed.
+
+    As a receiver of post_migrate it acts once, after the scheduler's own tables.
+    """
+    from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+
+    if sender is not None and sender.name != "django_celery_beat":
+        return
+    known = set(PeriodicTask.objects.values_list("name", flat=True))
+    for job in JOBS:
+        if job.name in known:
+            continue
+        if job.every is not None:
+            seconds = int(job.every.total_seconds())
+            interval, _made = IntervalSchedule.objects.get_or_create(every=seconds, period=IntervalSchedule.SECONDS)
+            PeriodicTask.objects.create(name=job.name, task=job.task, interval=interval)
+        else:
+            hour, minute = job.daily_at
+            crontab, _made = CrontabSchedule.objects.get_or_create(
+                minute=str(minute), hour=str(hour), day_of_week="*", day_of_month="*", month_of_year="*", timezone="UTC"
+            )
+            PeriodicTask.objects.create(name=job.name, task=job.task, crontab=crontab)
