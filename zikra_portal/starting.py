@@ -105,17 +105,17 @@ class _Portal:
             self.environment["SECRET_KEY"] = self.data.secret_key()
 
     def _start_servers(self) -> None:
-        redis_url, database_url = self.environment.get("REDIS_URL"), self.environment.get("DATABASE_URL")
-        if redis_url:
-            check_redis(redis_url)
-            self.say(f"Redis            {without_password(redis_url)}")
-        else:
-            self._start_valkey(EmbeddedValkey(self.data.valkey, self._sockets, self._account))
+        database_url, redis_url = self.environment.get("DATABASE_URL"), self.environment.get("REDIS_URL")
         if database_url:
             check_postgresql(database_url)
             self.say(f"PostgreSQL       {without_password(database_url)}")
         else:
             self._start_postgresql(EmbeddedPostgresql(self.data.postgresql, self._sockets, self._account))
+        if redis_url:
+            check_redis(redis_url)
+            self.say(f"Redis            {without_password(redis_url)}")
+        else:
+            self._start_valkey(EmbeddedValkey(self.data.valkey, self._sockets, self._account))
 
     @cached_property
     def _account(self) -> Account:
@@ -124,23 +124,6 @@ class _Portal:
     @cached_property
     def _sockets(self) -> Path:
         return self.data.make_socket_directory(self._account, self.say)
-
-    def _start_valkey(self, server: EmbeddedValkey) -> None:
-        with self.data.explained():
-            server.prepare(self.say)
-        self.supervisor.start(
-            Part(
-                "valkey",
-                server.command(),
-                environment_of_servers(),
-                account=server.account,
-                directory=server.data,
-                before_start=lambda: server.prepare(self.say),
-            )
-        )
-        self._wait_for_server("valkey", server)
-        self.environment["REDIS_URL"] = server.url()
-        self.say(f"Valkey           embedded, {server.data}")
 
     def _start_postgresql(self, server: EmbeddedPostgresql) -> None:
         with self.data.explained():
@@ -161,6 +144,23 @@ class _Portal:
         server.make_database()
         self.environment["DATABASE_URL"] = server.url()
         self.say(f"PostgreSQL       embedded, {server.data}{' (new)' if made else ''}")
+
+    def _start_valkey(self, server: EmbeddedValkey) -> None:
+        with self.data.explained():
+            server.prepare(self.say)
+        self.supervisor.start(
+            Part(
+                "valkey",
+                server.command(),
+                environment_of_servers(),
+                account=server.account,
+                directory=server.data,
+                before_start=lambda: server.prepare(self.say),
+            )
+        )
+        self._wait_for_server("valkey", server)
+        self.environment["REDIS_URL"] = server.url()
+        self.say(f"Valkey           embedded, {server.data}")
 
     def _wait_for_server(self, name: str, server: EmbeddedPostgresql | EmbeddedValkey) -> None:
         try:
