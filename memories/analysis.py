@@ -29,6 +29,9 @@ TITLE_WEIGHT = 2
 TIME_MARK = "mark time"
 """A pseudo term of documents that say when something happened. It holds a space, so no real term equals it."""
 
+SPEAKER_MARK = "mark speaker "
+"""Begins the pseudo term of one who speaks in a document ("Ana: …"); the name's term follows."""
+
 STOP_WORDS = frozenset(
     """
     a about above after again against ain all also am an and any are aren as at be because been before being below
@@ -129,6 +132,13 @@ _ASKS_WHEN = re.compile(
     r"years)|since)\b",
     re.IGNORECASE,
 )
+
+_SPEAKER = re.compile(
+    rf"(?:^|(?<=[.!?…\])\"”])\s)[*_>\- \t]{{0,4}}([^\W\d_a-z]{_WORD}{{0,24}}(?: [^\W\d_a-z]{_WORD}{{0,24}}){{0,2}})\*{{0,2}}:(?=\s)",
+    re.MULTILINE,
+)
+_NAME = re.compile(rf"(?<!{_WORD})[^\W\d_a-z]{_WORD}{{1,24}}")
+_MOST_SPEAKERS = 32  # marks of one document or query: more is a list of words with colons, not talk
 
 
 def _normalised(text: str) -> str:
@@ -258,7 +268,7 @@ def term_frequencies(
     """The counted terms of one memory, and its length in terms, for the posting table.
 
     Words of title, tags and module count TITLE_WEIGHT times. ``occurred`` is the day that the memory speaks of when
-    that is not the day of saving; its date becomes words. The dictionary also holds marks (TIME_MARK) that ``marks``
+    that is not the day of saving; its date becomes words. The dictionary also holds marks (TIME_MARK, SPEAKER_MARK) that ``query_marks``
     asks for; they are not counted in the length. At most MAX_DOCUMENT_TERMS distinct terms are kept, first come first.
     """
     counts: Counter[str] = Counter()
@@ -272,20 +282,25 @@ def term_frequencies(
     length = sum(kept.values())
     if _TIME_WORDS.search(content) or _TIME_WORDS.search(title):
         kept[TIME_MARK] = 1
+    speakers = dict.fromkeys(name for match in _SPEAKER.finditer(content) for name in analyse(match.group(1)))
+    kept.update((SPEAKER_MARK + name, 1) for name in list(speakers)[:_MOST_SPEAKERS])
     return kept, length
 
 
 def query_terms(text: str) -> dict[str, float]:
-    """The distinct terms of a query in order, each with its weight (1; a repeated word gains nothing)."""
+    """The distinct terms of a query in order, each with its weight (1: a repeated word gains nothing)."""
     return dict.fromkeys(analyse(text), 1.0)
 
 
 def query_marks(text: str) -> list[str]:
-    """Marks that answers to this query tend to hold: TIME_MARK for a question that asks when.
+    """Marks that answers to this query tend to hold, besides its words.
 
+    TIME_MARK for a question that asks when; SPEAKER_MARK and a name for each name (a word with a capital letter) in it.
     They are looked up in the posting table beside the terms, and never make a memory a candidate by themselves.
     """
-    return [TIME_MARK] if _ASKS_WHEN.search(text) else []
+    time = [TIME_MARK] if _ASKS_WHEN.search(text) else []
+    names = dict.fromkeys(term for name in _NAME.findall(text) for term in analyse(name) if term not in STOP_WORDS)
+    return time + [SPEAKER_MARK + name for name in list(names)[:_MOST_SPEAKERS]]
 
 
 def term_key(term: str) -> int:

@@ -25,6 +25,15 @@ FINE_TOKENS = 400
 MIN_UNIT_TOKENS = 12
 """A smaller unit ("Yes, thanks!") says nothing alone and joins its neighbour."""
 
+WINDOW_TOKENS = 200
+"""The smallest window of a memory that is longer than FINE_TOKENS: a paragraph."""
+
+TAIL_CHARACTERS = 4_000
+"""Of the end of a memory, where its last statement is looked for."""
+
+EMPTY = "(empty)"
+"""What is embedded of a memory without a word, so that each has a vector."""
+
 _TOKEN = re.compile(
     r"(?P<letters>[A-Za-z]+)|(?P<space>\s+)|(?P<latin>[\u00c0-\u024f\u0370-\u06ff]+)|(?P<other>.)", re.DOTALL
 )
@@ -131,35 +140,56 @@ def _units(content: str, size: int) -> list[str]:
     return units
 
 
-def _joined_small(units: list[str]) -> list[str]:
-    joined: list[str] = []
-    for unit in units:
-        small = estimated_tokens(unit) < MIN_UNIT_TOKENS or bool(joined) and estimated_tokens(joined[-1]) < MIN_UNIT_TOKENS
-        if joined and small:
-            joined[-1] += "\n" + unit
+def _statements(content: str) -> list[str]:
+    """Units of UNIT_TOKENS, where one too small to say anything alone ("Yes, thanks!") joins its neighbour."""
+    statements: list[str] = []
+    short = False
+    for unit in _units(content, UNIT_TOKENS):
+        was_short, short = short, estimated_tokens(unit) < MIN_UNIT_TOKENS
+        if statements and (short or was_short):
+            statements[-1] += " " + unit
+            short = estimated_tokens(statements[-1]) < MIN_UNIT_TOKENS
         else:
-            joined.append(unit)
-    return joined
+            statements.append(unit)
+    return statements
 
 
-def passages(title: str, content: str, occurred: date | None = None) -> list[str]:
+def last_statement(content: str) -> str:
+    """What ``passages`` of the next memory of the same source takes as its context: the end of this one."""
+    statements = _statements(content[-TAIL_CHARACTERS:].replace("\x00", " "))
+    return statements[-1] if statements else ""
+
+
+def passages(title: str, content: str, occurred: date | None = None, before: str = "") -> list[str]:
     """The texts to embed for one memory, at least one, at most MAX_PASSAGES, each within MAX_PASSAGE_TOKENS.
 
-    A memory up to FINE_TOKENS gives each unit alone and each unit with the one before it; a longer one gives windows
-    of growing size; one beyond the bound is sampled evenly from its first to its last words. ``occurred`` is the day
-    that the memory speaks of, when that is not the day of saving.
+    A memory up to FINE_TOKENS gives each of its statements with the one before it, so that every token is embedded
+    twice; a longer one gives windows of growing size, each token once, under the title; one beyond the bound is sampled
+    evenly from its first to its last words. What stands before the first statement is ``before``, the
+    ``last_statement`` of the memory before it in the same source, or else the title. ``occurred`` is accepted for the
+    callers' sake and not embedded: the date is found by its words, and as an embedded text it helped nothing.
     """
-    heading = title.replace("\x00", " ").strip()
+    title = (_cut(title.replace("\x00", " "), UNIT_TOKENS) or [""])[0]
     content = content.replace("\x00", " ")
-    total = estimated_tokens(content)
-    if total <= FINE_TOKENS:
-        units = _joined_small(_units(content, UNIT_TOKENS))
-        windows = units + [f"{before} {unit}" for before, unit in zip(units, units[1:], strict=False)]
+    lead = (_cut(before.replace("\x00", " "), 2 * UNIT_TOKENS) or [""])[0] or title
+    size = estimated_tokens(content)
+    if size <= FINE_TOKENS:
+        statements = [lead, *_statements(content)]
+        windows = [_joined(pair) for pair in zip(statements, statements[1:], strict=False)] or [lead]
     else:
-        size = min(MAX_PASSAGE_TOKENS, max(2 * UNIT_TOKENS, total // (MAX_PASSAGES // 2)))
-        windows = _merged(_units(content, size), size, "\n")
-    if len(windows) > MAX_PASSAGES - 1:
-        step = (len(windows) - 1) / (MAX_PASSAGES - 2)
-        windows = [windows[round(place * step)] for place in range(MAX_PASSAGES - 1)]
-    heading = (_cut(heading, UNIT_TOKENS) or [""])[0]
-    return list(dict.fromkeys(filter(None, [heading, *windows]))) or ["(empty)"]
+        window = min(MAX_PASSAGE_TOKENS - UNIT_TOKENS, max(WINDOW_TOKENS, size // (MAX_PASSAGES // 2)))
+        texts = _sampled(_merged(_units(content, window), window, "\n"))
+        windows = [_joined((title, text)) for text in texts]
+    return list(dict.fromkeys(filter(None, windows))) or [EMPTY]
+
+
+def _joined(pair: tuple[str, str]) -> str:
+    return " ".join(filter(None, pair))
+
+
+def _sampled(windows: list[str]) -> list[str]:
+    """All windows, or MAX_PASSAGES of them at even distances with the first and the last."""
+    if len(windows) <= MAX_PASSAGES:
+        return windows
+    step = (len(windows) - 1) / (MAX_PASSAGES - 1)
+    return [windows[round(place * step)] for place in range(MAX_PASSAGES)]
