@@ -176,6 +176,14 @@ class _Portal:
         if self.data.owner_token.exists():
             self.say(f"Owner's token    {self.data.owner_token}")
 
+    def _servers_answer(self) -> bool:
+        try:
+            check_redis(self.environment["REDIS_URL"])
+            check_postgresql(self.environment["DATABASE_URL"])
+        except StartError:
+            return False
+        return True
+
     def _web(self) -> Part:
         descriptor = self.door.fileno()
         return Part(
@@ -183,6 +191,7 @@ class _Portal:
             [sys.executable, "-m", "gunicorn", "-c", "python:zikra_portal.web_server"],
             # One query embeds on one core: the other threads and processes want theirs.
             {"OMP_NUM_THREADS": "1", **self.environment, "ZIKRA_BIND": f"fd://{descriptor}"},
+            needs_answer=self._servers_answer,
             answers=lambda: web_answers(*_reachable(self.door), self.environment.get("ALLOWED_HOSTS", "")),
             directory=BASE_DIR,
             keep_open=[descriptor],
@@ -199,6 +208,7 @@ class _Portal:
             [*_CELERY, "worker", "--loglevel", "INFO", "--concurrency", concurrency, *alone, "-n", f"{name}@%h"],
             # Idle threads must not spin on a core that the web wants.
             {"OMP_WAIT_POLICY": "passive", **self.environment},
+            needs_answer=self._servers_answer,
             answers=lambda: worker_answers(broker, f"{name}@{socket.gethostname()}"),
             # Warm: the running tasks end. Cold: they are given back to the queue.
             stop_steps=((signal.SIGTERM, 15.0), (signal.SIGQUIT, 5.0)),
@@ -214,6 +224,7 @@ class _Portal:
             "beat",
             [*_CELERY, "beat", "--loglevel", "INFO", "--pidfile", str(lock)],
             self.environment,
+            needs_answer=self._servers_answer,
             answers=lock.exists,
             stop_steps=((signal.SIGTERM, 5.0),),
             directory=BASE_DIR,

@@ -33,6 +33,8 @@ READY_PAUSE = 0.1
 IDLE_SECONDS = 5.0
 # Seconds before the first, second, … new start; the last one counts for all that follow.
 RESTART_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0)
+# How often it is asked whether what a dead part needs is back, in seconds.
+NEEDS_PAUSE = 0.5
 # A part that ends this often within the window has a fault that another start does not heal.
 DEATHS_TO_GIVE_UP = 6
 DEATH_WINDOW_SECONDS = 60.0
@@ -56,8 +58,9 @@ class Part:
     """A process that the portal consists of.
 
     name: what it is called in messages, logs and pid files. command, environment, directory, account,
-    niceness, keep_open: how it is started, see `start_process`. answers: whether it does its work by now; it
-    may raise nothing. ready_seconds: how long that may take. stop_steps: signals to stop it with, each with
+    niceness, keep_open: how it is started, see `start_process`. answers: whether it does its work by now.
+    needs_answer: whether what it cannot work without answers; until then it is not started again, and its end
+    is not held against it. ready_seconds: how long that may take. stop_steps: signals to stop it with, each with
     the seconds it is given; what is left is killed. signal_when_orphaned: what it gets when this process is
     killed. before_start: what must be done before every start of it.
     """
@@ -67,6 +70,7 @@ class Part:
     environment: Mapping[str, str]
     stop_steps: Sequence[tuple[int, float]] = ((signal.SIGTERM, 10.0),)
     answers: Callable[[], bool] = lambda: True
+    needs_answer: Callable[[], bool] = lambda: True
     ready_seconds: float = 60.0
     signal_when_orphaned: int = signal.SIGTERM
     directory: Path | None = None
@@ -260,6 +264,9 @@ class Supervisor:
         if running.start_again_at is None:
             self._plan_new_start(running)
         elif time.monotonic() >= running.start_again_at:
+            if not running.part.needs_answer():
+                running.start_again_at = time.monotonic() + NEEDS_PAUSE
+                return
             running.start_again_at = None
             running.process, running.log_offset = self._launch(running.part)
 
@@ -269,7 +276,8 @@ class Supervisor:
         signal_group(running.process, signal.SIGKILL)
         while running.deaths and now - running.deaths[0] > DEATH_WINDOW_SECONDS:
             running.deaths.popleft()
-        running.deaths.append(now)
+        if running.part.needs_answer():
+            running.deaths.append(now)
         how = _how(running.process.returncode)
         limit = DEATHS_TO_GIVE_UP if running.ready else DEATHS_TO_GIVE_UP_BEFORE_READY
         count = len(running.deaths)
@@ -277,7 +285,7 @@ class Supervisor:
             said = f"{running.part.name} ended {count} times within {now - running.deaths[0]:.0f} s ({how})"
             raise self._failure(running.part, said, running.log_offset)
         self.say(f"{running.part.name} ended ({how}); starting it again")
-        running.start_again_at = now + RESTART_PAUSES[min(count, len(RESTART_PAUSES)) - 1]
+        running.start_again_at = now + RESTART_PAUSES[min(max(count, 1), len(RESTART_PAUSES)) - 1]
 
     def _seconds_to_next_start(self) -> list[float]:
         now = time.monotonic()

@@ -108,6 +108,20 @@ def test_a_part_that_keeps_dying_later_ends_the_portal(
     assert said == ["sleeper ended (killed by SIGKILL); starting it again"] * 5
 
 
+def test_a_part_waits_for_what_it_needs_and_its_end_is_not_held_against_it(
+    supervisor: Supervisor, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zikra_portal.supervision.NEEDS_PAUSE", 0.05)
+    asked: list[bool] = []
+    supervisor.start(part("needy", SLEEPER, needs_answer=lambda: asked.append(True) or len(asked) > 5))
+    first = pid_of(supervisor, "needy")
+    os.kill(first, signal.SIGKILL)
+    until(lambda: pid_of(supervisor, "needy") != first, supervisor)
+    # Once when it ended, then until the answer was yes.
+    assert len(asked) == 6
+    assert said == ["needy ended (killed by SIGKILL); starting it again"]
+
+
 def test_a_part_that_never_answers_is_named_with_the_time_it_had(supervisor: Supervisor) -> None:
     supervisor.start(part("silent", SLEEPER, answers=lambda: False, ready_seconds=0.3))
     with pytest.raises(PartFailedError, match="silent did not answer within 0 seconds"):
