@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import pairwise
 
 import Stemmer
 
@@ -32,8 +33,7 @@ TIME_MARK = "mark time"
 SPEAKER_MARK = "mark speaker "
 """Begins the pseudo term of one who speaks in a document ("Ana: …"); the name's term follows."""
 
-STOP_WORDS = frozenset(
-    """
+_STOP_WORDS = """
     a about above after again against ain all also am an and any are aren as at be because been before being below
     between both but by can cannot could couldn did didn do does doesn doing don down during each few for from further
     had hadn has hasn have haven having he her here hers herself him himself his how i if in into is isn it its itself
@@ -41,10 +41,10 @@ STOP_WORDS = frozenset(
     ourselves out over own re same shan she should shouldn so some such than that the their theirs them themselves then
     there these they this those through to too under until up ve very was wasn we were weren what when where which
     while who whom whose why will with won would wouldn you your yours yourself yourselves
-    """.split()
-)
+"""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
 
-CONTRACTIONS = frozenset("s t m d re ve ll".split())
+CONTRACTIONS = frozenset(("s", "t", "m", "d", "re", "ve", "ll"))
 """What stands after the apostrophe in English short forms; it carries no meaning of its own."""
 
 _IRREGULAR_FORMS = """
@@ -83,7 +83,9 @@ _MARKS = (
     "\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd\u0f71-\u0f84\u102b-\u103e\u17b4-\u17d3"
 )
 _WORD = rf"[\w{_MARKS}]"
-_EMOJI = "\U0001f1e6-\U0001f1ff\U0001f300-\U0001f3fa\U0001f400-\U0001faff\u2600-\u27bf\u2b50\u2b55\u231a\u231b\u23e9-\u23f3"
+_EMOJI = (
+    "\U0001f1e6-\U0001f1ff\U0001f300-\U0001f3fa\U0001f400-\U0001faff\u2600-\u27bf\u2b50\u2b55\u231a\u231b\u23e9-\u23f3"
+)
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
     "\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"  # kana, Han
@@ -120,21 +122,22 @@ _stemmers = threading.local()  # a Stemmer object keeps a buffer of its own: one
 
 # --- time words ------------------------------------------------------------------------------------------------------
 _TIME_WORDS = re.compile(
-    r"\b(?:yesterday|today|tonight|tomorrow|ago|(?:last|next|this|past|previous|coming) (?:few )?(?:day|night|week|weekend|"
-    r"month|year|summer|winter|spring|fall|autumn|monday|tuesday|wednesday|thursday|friday|saturday|sunday|january|"
+    r"\b(?:yesterday|today|tonight|tomorrow|ago|(?:last|next|this|past|previous|coming) (?:few )?(?:day|night|week|"
+    r"weekend|month|year|summer|winter|spring|fall|autumn|monday|tuesday|wednesday|thursday|friday|saturday|sunday|january|"
     r"february|march|april|may|june|july|august|september|october|november|december)s?|"
     r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|january|february|april|june|july|august|september|october|november|"
     r"december|(?:19|20)\d\d|\d{1,2}:\d\d|recently|since|weekend|(?:this|that) (?:morning|afternoon|evening))\b",
     re.IGNORECASE,
 )
 _ASKS_WHEN = re.compile(
-    r"\b(?:when|(?:what|which) (?:\w+ )?(?:date|day|month|year|time|week|season)|how long|how many (?:days|weeks|months|"
-    r"years)|since)\b",
+    r"\b(?:when|(?:what|which) (?:\w+ )?(?:date|day|month|year|time|week|season)|how long|how many (?:days|weeks|"
+    r"months|years)|since)\b",
     re.IGNORECASE,
 )
 
 _SPEAKER = re.compile(
-    rf"(?:^|(?<=[.!?…\])\"”])\s)[*_>\- \t]{{0,4}}([^\W\d_a-z]{_WORD}{{0,24}}(?: [^\W\d_a-z]{_WORD}{{0,24}}){{0,2}})\*{{0,2}}:(?=\s)",
+    r"(?:^|(?<=[.!?…\])\"”])\s)[*_>\- \t]{0,4}"
+    rf"([^\W\d_a-z]{_WORD}{{0,24}}(?: [^\W\d_a-z]{_WORD}{{0,24}}){{0,2}})\*{{0,2}}:(?=\s)",
     re.MULTILINE,
 )
 _NAME = re.compile(rf"(?<!{_WORD})[^\W\d_a-z]{_WORD}{{1,24}}")
@@ -165,7 +168,7 @@ def stem(word: str) -> str:
             if stemmer is None:
                 stemmer = Stemmer.Stemmer(language)
                 setattr(_stemmers, language, stemmer)
-            return stemmer.stemWord(IRREGULAR_FORMS.get(word, word))
+            return str(stemmer.stemWord(IRREGULAR_FORMS.get(word, word)))
     return word
 
 
@@ -174,7 +177,7 @@ def _bigrams(run: str) -> Iterator[str]:
     if len(run) == 1:
         yield run
         return
-    for first, second in zip(run, run[1:], strict=False):
+    for first, second in pairwise(run):
         yield first + second
     yield from _HAN.findall(run)
 
@@ -259,7 +262,10 @@ def date_words(day: date) -> str:
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year} {day.isoformat()[:10]}"
 
 
-_MONTHS = "January February March April May June July August September October November December".split()
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 
 
 def term_frequencies(
@@ -268,8 +274,9 @@ def term_frequencies(
     """The counted terms of one memory, and its length in terms, for the posting table.
 
     Words of title, tags and module count TITLE_WEIGHT times. ``occurred`` is the day that the memory speaks of when
-    that is not the day of saving; its date becomes words. The dictionary also holds marks (TIME_MARK, SPEAKER_MARK) that ``query_marks``
-    asks for; they are not counted in the length. At most MAX_DOCUMENT_TERMS distinct terms are kept, first come first.
+    that is not the day of saving; its date becomes words. The dictionary also holds the marks that ``query_marks`` asks
+    for (TIME_MARK, SPEAKER_MARK); they are not counted in the length. At most MAX_DOCUMENT_TERMS distinct terms are
+    kept, first come first.
     """
     counts: Counter[str] = Counter()
     for text in (title, " ".join(tags), module):

@@ -179,15 +179,17 @@ class _Near:
 
 
 def _neighbours(candidates: Sequence[Candidate]) -> _Near:
-    places = {(c.source, c.position): i for i, c in enumerate(candidates) if c.source is not None and c.position is not None}
+    places = {
+        (c.source, c.position): i for i, c in enumerate(candidates) if c.source is not None and c.position is not None
+    }
     numbers: dict[Hashable, int] = {}
     before, after, source = [], [], []
     for place, candidate in enumerate(candidates):
         group, position = candidate.source, candidate.position
         source.append(numbers.setdefault(("alone", place) if group is None else ("source", group), len(numbers)))
-        known = group is not None and position is not None
-        before.append(places.get((group, position - 1), place) if known else place)
-        after.append(places.get((group, position + 1), place) if known else place)
+        knows_place = group is not None and position is not None
+        before.append(places.get((group, (position or 0) - 1), place) if knows_place else place)
+        after.append(places.get((group, (position or 0) + 1), place) if knows_place else place)
     return _Near(np.array(before), np.array(after), np.array(source), len(numbers))
 
 
@@ -208,9 +210,7 @@ def _semantic_parts(candidates: Sequence[Candidate], space: Space | None, near: 
     }
 
 
-def _keyword_parts(
-    query: Query, candidates: Sequence[Candidate], corpus: Corpus, near: _Near
-) -> dict[str, np.ndarray]:
+def _keyword_parts(query: Query, candidates: Sequence[Candidate], corpus: Corpus, near: _Near) -> dict[str, np.ndarray]:
     """BM25 as a share of the best candidate's, words met as a share of their weight, marks as 0 or 1."""
     count = len(candidates)
     time_key = term_key(TIME_MARK)
