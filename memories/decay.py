@@ -16,8 +16,8 @@ DEFAULT_FLOOR = 0.05
 # Each e-fold of reads lengthens the half-life by this share: ten reads ×1.24, a hundred ×1.46. Slowing, not stopping.
 READ_SLOWING = 0.1
 SECONDS_PER_DAY = 86_400.0
-# PostgreSQL refuses a power that underflows; after so many half-lives every floor has long been reached.
-MOST_HALF_LIVES = 900.0
+# PostgreSQL refuses a product that underflows; after so many half-lives every floor has long been reached.
+MOST_HALF_LIVES = 60.0
 
 
 def confidence(

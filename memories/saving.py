@@ -37,6 +37,7 @@ UNSET: Final = Unset.UNSET
 """A field that was left out: the memory keeps its value."""
 
 VERSIONED_FIELDS = ("content_md", "module", "resolution", "tags", "source_file", "stated_confidence")
+CONFIDENCE_DIGITS = 6  # finer shares mean nothing, and PostgreSQL refuses products of the tiniest ones
 # Losing the race for a title that is deleted and made again at the same moment can repeat, but not for ever.
 ATTEMPTS = 5
 
@@ -244,4 +245,4 @@ def _share(value: float) -> float:
     if not 0.0 <= value <= 1.0:
         problem = f"confidence is a share between 0 and 1, not {value}."
         raise Invalid(problem, fields={"confidence": [problem]})
-    return float(value)
+    return round(float(value), CONFIDENCE_DIGITS)

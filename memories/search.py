@@ -36,8 +36,8 @@ QUERY_CHARACTERS = 10_000
 COUNT_ONLY = "*"
 
 # Candidates of each leg. A hundred more than the longest answer, so that the other leg's order can still lift one.
-KEYWORD_CANDIDATES = 150
-PASSAGE_CANDIDATES = 200
+KEYWORD_CANDIDATES = 120
+PASSAGE_CANDIDATES = 120
 # Terms are taken from the rarest on until so many postings are read (measured: 97 % of the exact top ten at a
 # quarter of the time, and the cost stays bounded as the corpus grows).
 POSTINGS_READ = 3_000
@@ -294,7 +294,7 @@ def _gather(
             f"(SELECT 1 - min({_distance(vector.space)}) FROM memories_passagevector AS vector "
             f"WHERE vector.memory_id = memory.id AND vector.space_id = {int(vector.space.pk)})"
         )
-        vector_arguments = [HalfVector(vector.vector)]
+        vector_arguments = [HalfVector(vector.vector).to_text()]
     if not legs:
         return {}
     statement = GATHER.format(
@@ -342,7 +342,7 @@ def _nearest_leg(bounds: Bounds, vector: QueryVector, counted: Counted) -> tuple
     statement = NEAREST_LEG.format(
         space=int(vector.space.pk), projects=projects, condition=condition, distance=distance, most=PASSAGE_CANDIDATES
     )
-    return statement, [*scope, *filters, HalfVector(vector.vector)]
+    return statement, [*scope, *filters, HalfVector(vector.vector).to_text()]
 
 
 def _project_bound(bounds: Bounds, alias: str) -> tuple[str, list[Any]]:

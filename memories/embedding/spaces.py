@@ -123,7 +123,7 @@ def progress() -> list[SpaceProgress]:
     """How far each space in use is."""
     total = Memory.objects.filter(deleted_at=None).count()
     failed = Q(pending__attempts__gte=ATTEMPTS_BEFORE_FAILED)
-    spaces = EmbeddingSpace.objects.in_use().annotate(
+    spaces = EmbeddingSpace.objects.in_use().order_by("-pk").annotate(
         waiting=Count("pending", filter=~failed), failed=Count("pending", filter=failed), oldest=Min("pending__queued_at", filter=~failed)
     )
     now = timezone.now()
