@@ -8,3 +8,9 @@ class ApiConfig(AppConfig):
 
     name = "api"
     verbose_name = "API"
+
+    def ready(self) -> None:
+        """Declare every command; a bad declaration stops the start."""
+        from api.registry import load_commands
+
+        load_commands()
