@@ -17,8 +17,8 @@ SCANNED_CHARACTERS = 40_000
 ELLIPSIS = "…"
 
 _WORD = re.compile(r"\S{1,200}")
-_MARKUP = re.compile(r"`{1,3}|\*{1,3}|^[ \t]{0,3}(?:#{1,6} |> |[-*+] )|\[\[|\]\]|~~", re.MULTILINE)
-_LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\([^()\s]{0,2000}\)")
+_MARKUP = re.compile(r"`{1,3}|\*{1,3}(?=\S)|(?<=\S)\*{1,3}|^[ \t]{0,3}(?:#{1,6} |> |[-*+] )|\[\[|\]\]|~~", re.MULTILINE)
+_LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\((?:[^()\s]|\([^()\s]{0,100}\)){0,500}\)")
 _WIKILINK = re.compile(r"\[\[([^\[\]|\n]{1,300})(?:\|([^\[\]\n]{1,300}))?\]\]")
 _GAPS = re.compile(r"[\s\x00]+")
 
