@@ -8,3 +8,7 @@ class AccessConfig(AppConfig):
 
     name = "access"
     verbose_name = "Access"
+
+    def ready(self) -> None:
+        """Register the checks of the settings."""
+        from access import checks  # noqa: F401

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Now
@@ -60,6 +60,19 @@ class MemberQuerySet(models.QuerySet["Member"]):
         """Members who can run the team: owners who may log in."""
         return self.filter(role=Role.OWNER, is_active=True)
 
+    def visible_to(self, caller: "Caller") -> Self:
+        """Members whom a caller may see and change: all, or those whose whole scope lies inside the caller's."""
+        if caller.project_ids is None:
+            return self
+        outside = Membership.objects.exclude(project_id__in=caller.project_ids)
+        return self.filter(all_projects=False).exclude(role=Role.OWNER).exclude(memberships__in=outside)
+
+
+class MemberManager(UserManager.from_queryset(MemberQuerySet)):  # type: ignore[misc]
+    """Django's maker of users, which also answers the questions above."""
+
+    use_in_migrations = False
+
 
 class Member(AbstractUser):
     """A person who logs in. The role says what they may do, the projects where.
@@ -73,6 +86,7 @@ class Member(AbstractUser):
     time_zone = models.CharField(max_length=64, default="UTC", help_text="Times on pages are shown in this zone, such as Europe/Berlin.")
 
     history = HistoricalRecords(excluded_fields=["password", "last_login"])
+    objects = MemberManager()  # type: ignore[misc]
 
     class Meta(AbstractUser.Meta):
         ordering = ["username"]

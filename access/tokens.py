@@ -2,6 +2,7 @@
 
 import hmac
 import secrets
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -127,16 +128,23 @@ def find_token(caller: Caller, *, token_id: str = "", label: str = "") -> RoleTo
     """The token with this id, or the only active one with this label, in the caller's sight. Raises NotFound or Conflict."""
     visible = RoleToken.objects.visible_to(caller)
     if token_id:
-        found = visible.filter(pk=token_id).first()
+        found = visible.filter(pk=_uuid(token_id)).first()
         if found is None:
             raise NotFound("Token not found")
         return found
-    named = list(visible.usable().filter(label=label)[:2])
+    named = list(visible.usable().filter(label=label.replace("\x00", ""))[:2])
     if not named:
         raise NotFound("Token not found")
     if len(named) > 1:
         raise Conflict(f"Several active tokens are labelled '{label}'.", hint="Give the token's id; list_tokens shows it.")
     return named[0]
+
+
+def _uuid(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise NotFound("Token not found") from None
 
 
 def _new_row(*, label: str, role: Role, created_by: str, member: Member | None) -> tuple[RoleToken, str]:
