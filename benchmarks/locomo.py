@@ -1,0 +1,131 @@
+"""Retrieval quality on LoCoMo conversations, through the product's own verbs, with the embedded embedder.
+
+    .venv/bin/python -m benchmarks.locomo PATH_TO_CONVERSATIONS [--unit pair|turn] [--files 26 30]
+
+PATH_TO_CONVERSATIONS holds the JSON files of the LoCoMo data set (snap-research/locomo, CC BY-NC 4.0; not part of this
+project). One project a conversation. Unit pair: two turns in a row of one session make one memory (an odd last turn
+stands alone); unit turn: every turn is one. A memory's text is `Speaker: text [shares caption] Speaker: text`, its date
+that of the session, its source the session. Every question that names evidence is asked once, limit 10; a hit at k: one
+of the first k memories holds a turn of the evidence. Prints one JSON line a unit.
+"""
+
+import argparse
+import json
+import re
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import django_on_fresh_servers, machine, percentile
+
+LIMIT = 10
+TURNS_A_MEMORY = {"pair": 2, "turn": 1}
+SESSION = re.compile(r"session_(\d+)")
+
+
+def main() -> None:
+    """Save, embed and ask; print one JSON line for each unit."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("path", type=Path)
+    parser.add_argument("--unit", choices=sorted(TURNS_A_MEMORY), action="append")
+    parser.add_argument("--files", nargs="*", help="names without .json; all of them by default")
+    options = parser.parse_args()
+    files = sorted(file for file in options.path.glob("*.json") if not options.files or file.stem in options.files)
+    with django_on_fresh_servers():
+        for unit in options.unit or sorted(TURNS_A_MEMORY):
+            print(json.dumps(measure(files, unit)), flush=True)
+
+
+def measure(files: list[Path], unit: str) -> dict[str, Any]:
+    """One unit over all files."""
+    from memories.models import EmbeddingSpace, PassageVector
+
+    conversations = [json.loads(file.read_text()) for file in files]
+    started = time.perf_counter()
+    saved = [save_conversation(data, f"{file.stem}-{unit}", unit) for file, data in zip(files, conversations, strict=True)]
+    save_seconds = time.perf_counter() - started
+    started = time.perf_counter()
+    embed_everything()
+    embed_seconds = time.perf_counter() - started
+    ranks: list[int | None] = []
+    seconds: list[float] = []
+    for (project_id, evidence), data in zip(saved, conversations, strict=True):
+        for question in data["qa"]:
+            wanted = set(question.get("evidence") or ())
+            if wanted:
+                rank, taken = ask(question["question"], project_id, evidence, wanted)
+                ranks.append(rank)
+                seconds.append(taken)
+    memories = sum(len(evidence) for _, evidence in saved)
+    return {
+        "benchmark": "locomo",
+        "unit": unit,
+        "files": len(files),
+        "memories": memories,
+        "vectors": PassageVector.objects.filter(project_id__in=[project_id for project_id, _ in saved]).count(),
+        "questions": len(ranks),
+        **{f"recall_at_{k}": round(sum(rank is not None and rank <= k for rank in ranks) / len(ranks), 4) for k in (1, 5, 10)},
+        "mrr": round(sum(1 / rank for rank in ranks if rank) / len(ranks), 4),
+        "save_seconds": round(save_seconds, 1),
+        "embed_seconds": round(embed_seconds, 1),
+        "search_p50_ms": round(percentile(seconds, 0.5) * 1000, 1),
+        "search_p95_ms": round(percentile(seconds, 0.95) * 1000, 1),
+        "embedder": str(EmbeddingSpace.objects.answering()),
+        "machine": machine(),
+    }
+
+
+def save_conversation(data: dict[str, Any], name: str, unit: str) -> tuple[int, dict[Any, set[str]]]:
+    """Save one conversation as a project; answers its key and the turns that each memory holds."""
+    from access.callers import system_caller
+    from access.models import Project
+    from memories.saving import save_memory
+
+    caller, project = system_caller("benchmark"), Project.objects.create(name=name)
+    evidence: dict[Any, set[str]] = {}
+    for number in sorted(int(found[1]) for key in data if (found := SESSION.fullmatch(key))):
+        session = f"session_{number}"
+        moment = datetime.strptime(data[f"{session}_date_time"], "%I:%M %p on %d %B, %Y").replace(tzinfo=UTC)
+        turns, step = data[session], TURNS_A_MEMORY[unit]
+        for start in range(0, len(turns), step):
+            chosen = turns[start : start + step]
+            title = f"Session {number}, part {start // step + 1}"
+            saved = save_memory(
+                caller, project, "conversation", title, content_md=" ".join(map(spoken, chosen)), source_file=session, occurred_at=moment
+            )
+            evidence[saved.memory.pk] = {turn["dia_id"] for turn in chosen}
+    return project.pk, evidence
+
+
+def spoken(turn: dict[str, Any]) -> str:
+    """One turn as text."""
+    caption = turn.get("blip_caption")
+    return f"{turn['speaker']}: {turn['text']}" + (f" [shares {caption}]" if caption else "")
+
+
+def embed_everything() -> None:
+    """What the worker does, until nothing waits."""
+    from memories.embedding.working import embed_pending_of
+    from memories.models import EmbeddingSpace
+
+    space = EmbeddingSpace.objects.answering()
+    assert space is not None
+    embed_pending_of(space)
+
+
+def ask(question: str, project_id: int, evidence: dict[Any, set[str]], wanted: set[str]) -> tuple[int | None, float]:
+    """The rank of the first memory that holds evidence (None beyond the limit), and the seconds the search took."""
+    from access.callers import system_caller
+    from memories.search import search
+
+    caller = system_caller("benchmark")
+    started = time.perf_counter()
+    answer = search(caller, question, project_ids=[project_id], limit=LIMIT, max_tokens=100_000)
+    taken = time.perf_counter() - started
+    found = (place for place, result in enumerate(answer.results, 1) if evidence[result.memory.pk] & wanted)
+    return next(found, None), taken
+
+
+if __name__ == "__main__":
+    main()
