@@ -5,6 +5,7 @@ instance, which costs more than the whole validation.
 """
 
 import math
+import re
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
@@ -28,6 +29,7 @@ TAG_LENGTH = 100
 TITLE_LENGTH = 500
 NAME_LENGTH = 200
 
+DIGITS = re.compile(r"\s*[0-9]{1,19}\s*")
 JSON_WORDS = {
     bool: "true or false",
     int: "a number",
@@ -37,6 +39,7 @@ JSON_WORDS = {
     dict: "an object",
     type(None): "null",
 }
+ARGUMENTS_HINT = "zikra_help shows every command's arguments."
 PROBLEMS = {"required": "is required", "null": "must not be null"}
 
 
@@ -94,7 +97,7 @@ class WholeNumber(serializers.IntegerField):
 
     def to_internal_value(self, data: Any) -> int:
         """The number, also when it is written with a decimal point as in 10.0."""
-        if self.lenient and isinstance(data, str) and data.strip().isascii() and data.strip().isdigit() and len(data) < 30:
+        if self.lenient and isinstance(data, str) and DIGITS.fullmatch(data):
             return int(data)
         if isinstance(data, float) and data.is_integer():
             return int(data)
@@ -261,7 +264,7 @@ class MemoryReference(ProjectArguments):
 
     id = Identifier(required=False, help_text="Id of the memory; `memory_id` is understood too.")
     title = optional_text(TITLE_LENGTH, help_text="Its exact title, instead of the id.")
-    memory_type = Word(required=False, allow_blank=True, max_length=40, help_text="Its type, where a title is not enough.")
+    memory_type = Word(required=False, allow_blank=True, max_length=40, help_text="Its type, beside a title.")
 
 
 def validated(serializer: Arguments, body: dict[str, Any]) -> dict[str, Any]:
@@ -275,7 +278,7 @@ def validated(serializer: Arguments, body: dict[str, Any]) -> dict[str, Any]:
     except ValidationError as error:
         fields = dict(_problems(error.detail))
         name, words_of_field = next(iter(fields.items()))
-        raise Invalid(f"{name} {words_of_field[0]}", fields=fields, hint="zikra_help shows every command's arguments.") from None
+        raise Invalid(f"{name} {words_of_field[0]}", fields=fields, hint=ARGUMENTS_HINT) from None
 
 
 def unstorable(body: dict[str, Any]) -> tuple[str, str] | None:

@@ -51,7 +51,7 @@ def bearer_secret(request: HttpRequest) -> str:
 
 
 def request_id_of(request: HttpRequest) -> str:
-    """The request's id: the client's X-Request-ID where it is a plain word, else the one that the log has, else a new one."""
+    """The client's X-Request-ID where it is a plain word, else the id that the log has, else a new one."""
     sent = request.META.get("HTTP_X_REQUEST_ID", "")
     if REQUEST_ID.fullmatch(sent):
         return sent

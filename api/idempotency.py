@@ -18,7 +18,7 @@ NOT_PART_OF_THE_CALL = frozenset({"command", "idempotency_key"})
 
 
 def chosen_key(body: dict[str, Any], header: str) -> str:
-    """The key that a call carries in its header or its body, "" for none. Raises Invalid for one that cannot be kept."""
+    """The key in a call's header or body, "" for none. Raises Invalid for one that cannot be kept."""
     given = header or body.get("idempotency_key")
     if given is None or given == "":
         return ""

@@ -1,4 +1,4 @@
-"""The reference of all commands, derived from their declarations: for `zikra_help`, for errors and for docs/commands.md."""
+"""The reference of all commands, derived from their declarations: for zikra_help, errors and docs/commands.md."""
 
 import json
 from functools import cache
@@ -18,7 +18,7 @@ WORDS_FOR_KINDS: list[tuple[type[serializers.Field], str]] = [
     (WholeNumber, "whole number"),
     (Number, "number"),
 ]
-TIP = "POST /webhook/zikra with a JSON object: `command` and its arguments. Aliases work; `_use_command` tells the real name."
+TIP = "POST a JSON object with `command` and its arguments. Aliases work; `_use_command` tells the real name."
 INTRODUCTION = """# Commands
 
 Written by `manage.py write_commands_reference` from the commands' own declarations; edit those.
@@ -83,7 +83,7 @@ def _arguments_table(command: Command) -> str:
     fields = command.serializer.fields
     if not fields:
         return "No arguments.\n"
-    rows = [f"| `{name}` | {_kind(found)} | {_need(found)} | {found.help_text or ''} |" for name, found in fields.items()]
+    rows = [f"| `{name}` | {_kind(row)} | {_need(row)} | {row.help_text or ''} |" for name, row in fields.items()]
     return "\n".join(["| argument | kind | needed | |", "|---|---|---|---|", *rows, ""])
 
 

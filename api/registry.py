@@ -120,7 +120,7 @@ class Command:
         return validated(self.serializer, body)
 
 
-class BadDeclaration(Exception):
+class DeclarationError(Exception):
     """A command is declared so that a reader, a client or the role check could not rely on it."""
 
 
@@ -132,10 +132,10 @@ class Registry:
         self._words: dict[str, Command] = {}
 
     def add(self, command: Command) -> None:
-        """Take a command in. Raises BadDeclaration with the reason when it is not complete."""
+        """Take a command in. Raises DeclarationError with the reason when it is not complete."""
         problem = _problem_of(command) or self._clash_of(command)
         if problem:
-            raise BadDeclaration(f"Command '{command.name}' {problem}.")
+            raise DeclarationError(f"Command '{command.name}' {problem}.")
         self._commands[command.name] = command
         for word in (command.name, *command.aliases):
             self._words[word] = command
@@ -178,7 +178,7 @@ def command(
 
     role: the weakest that may call it. writes: whether it changes anything: such calls run in one transaction, are
     audited and take idempotency keys. project: what its `project` argument means. example: arguments of a call that
-    works as printed. destructive, idempotent: what MCP clients are told. Raises BadDeclaration.
+    works as printed. destructive, idempotent: what MCP clients are told. Raises DeclarationError.
     """
 
     def declare(function: Callable[[Call], CommandResult]) -> Callable[[Call], CommandResult]:

@@ -12,12 +12,12 @@ from access.audit import AuditSubject
 from access.callers import Caller
 from access.errors import Invalid, OutOfScope, Refusal, TooManyCalls
 from access.masking import mask
-from access.models import GLOBAL_PROJECT, AuditOutcome, Project
+from access.models import GLOBAL_PROJECT, PROJECT_NAME_LENGTH, AuditOutcome, Project
 from access.scope import check_project_name, project_to_read, project_to_write
 from api import idempotency
 from api.arguments import printable, word_for
 from api.reference import command_reference
-from api.registry import Call, Command, CommandResult, ProjectUse, registry
+from api.registry import Call, Command, ProjectUse, registry
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +60,8 @@ def run_command(name: Any, body: dict[str, Any], caller: Caller, *, idempotency_
 
     name: the command or an alias as it was sent. body: the call's JSON object. idempotency_key: from a header; the
     field of that name in the body counts too. The order is fixed: alias, role, scope, rate, validation, idempotency,
-    one transaction with the verb and its audit row, answer. Nothing has changed when the status is not 200. Never raises.
+    one transaction with the verb and its audit row, answer. Nothing has changed when the status is not 200.
+    Never raises.
     """
     command = registry.find(name) if isinstance(name, str) else None
     if command is None:
@@ -93,7 +94,10 @@ def database_away(caller: Caller | None) -> Answer:
     log.exception("database_away", request_id=caller.request_id if caller else "")
     return Answer(
         503,
-        {"error": "The database does not answer; nothing was changed.", "hint": f"Try again in {DATABASE_RETRY_SECONDS} s."},
+        {
+            "error": "The database does not answer; nothing was changed.",
+            "hint": f"Try again in {DATABASE_RETRY_SECONDS} s.",
+        },
         {"Retry-After": str(DATABASE_RETRY_SECONDS)},
     )
 
@@ -116,8 +120,8 @@ def _run(command: Command, body: dict[str, Any], caller: Caller, key_in_header: 
         return database_away(caller)
     except DataError:
         log.exception("value_does_not_fit", command=command.name, request_id=caller.request_id)
-        refusal = Invalid("A value does not fit what can be stored.", hint="Look for very large numbers or odd characters.")
-        return refused(refusal, caller, command.name, project=body.get("project"), counted=counted)
+        unfit = Invalid("A value does not fit what can be stored.", hint="Look for very large numbers.")
+        return refused(unfit, caller, command.name, project=body.get("project"), counted=counted)
     except Exception:
         log.exception("command_failed", command=command.name, request_id=caller.request_id)
         return _failed(command, caller)
@@ -201,9 +205,7 @@ def _count_quietly(caller: Caller) -> None:
 
 def _project_id(sent: Any) -> int | None:
     """The key of the project that a refused call named, for those who may read that project's audit trail."""
-    if not isinstance(sent, str) or len(sent) > Project._meta.get_field("name").max_length or "\x00" in sent:
+    if not isinstance(sent, str) or len(sent) > PROJECT_NAME_LENGTH or "\x00" in sent:
         return None
     return Project.objects.filter(name=printable(sent.strip())).values_list("pk", flat=True).first()
 
-
-__all__ = ["Answer", "CommandResult", "run_command"]

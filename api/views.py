@@ -1,7 +1,7 @@
 """The webhook: one address for every command. It only translates its envelope; `run_command` does the rest."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
@@ -49,7 +49,7 @@ class WebhookView(APIView):
 
     def post(self, request: Request) -> Response:
         """Run one command."""
-        caller: Caller = request.auth
+        caller = cast(Caller, request.auth)
         try:
             body = json_object(request._request)
         except Refusal as refusal:
@@ -57,10 +57,10 @@ class WebhookView(APIView):
         key = request._request.META.get("HTTP_IDEMPOTENCY_KEY", "")
         return _response(run_command(body.get("command"), body, caller, idempotency_key=key), caller)
 
-    def http_method_not_allowed(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """Any method but POST."""
-        words = {"error": f"This address takes POST, not {request.method}.", "hint": "POST a JSON object with `command`."}
-        return Response(words, status=405)
+        error = f"This address takes POST, not {request.method}."
+        return Response({"error": error, "hint": "POST a JSON object with `command`."}, status=405)
 
     def handle_exception(self, exc: Exception) -> Response:
         """A database that is away, seen before the caller is known, is the portal's trouble and passes."""
@@ -93,7 +93,9 @@ def _body(request: HttpRequest) -> bytes:
         return b""
     if too_large:
         raise BodyTooLarge(
-            f"Request body is larger than {most} bytes.", hint="Split the content into several memories.", limit_bytes=most
+            f"Request body is larger than {most} bytes.",
+            hint="Split the content into several memories.",
+            limit_bytes=most,
         )
     return body
 

@@ -23,8 +23,8 @@ class HelpArguments(Arguments):
 def zikra_help(call: Call) -> CommandResult:
     """List every command with its arguments, its role and an example.
 
-    Answers `commands` (each with `command`, `aliases`, `description`, `required`, `optional`, `role`, `example`), `count`
-    and `tip`.
+    Answers `commands` (each with `command`, `aliases`, `description`, `required`, `optional`, `role`, `example`),
+    `count` and `tip`.
     """
     reference = command_reference()
     return CommandResult({"commands": reference, "count": len(reference), "tip": TIP})
