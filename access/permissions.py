@@ -16,7 +16,8 @@ MODEL_ROLES: dict[str, dict[str, Role]] = {
     "memories.embeddingspace": {"view": Role.ADMIN, "change": Role.OWNER},
     "memories.pendingembedding": {"view": Role.ADMIN},
     "access.project": {"view": Role.GUEST, "add": Role.COLLABORATOR, "change": Role.ADMIN},
-    "access.member": {"view": Role.ADMIN},
+    # Members and tokens tell who reaches which project, and are an owner's business.
+    "access.member": {"view": Role.OWNER},
     "access.roletoken": {"view": Role.OWNER},
     "access.auditentry": {"view": Role.ADMIN, "add": None, "change": None, "delete": None},  # type: ignore[dict-item]
     "runs.run": {"view": Role.GUEST, "add": None, "change": None},  # type: ignore[dict-item]

@@ -7,6 +7,7 @@ wrote into the data directory (so that `./zikra token create` reaches a portal t
 from pathlib import Path
 
 import environ
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -28,7 +29,7 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 PORTAL_URL = env("PORTAL_URL", default="http://127.0.0.1:7723").rstrip("/")
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "unfold.contrib.simple_history",
@@ -60,12 +61,14 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "zikra_portal.security.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "zikra_portal.reader_zone.ReaderTimeZoneMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -167,6 +170,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_USERNAME_FORM_FIELD = "login"
+AXES_LOCKOUT_TEMPLATE = "account/locked_out.html"
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="portal@localhost")
@@ -191,6 +195,8 @@ LANGUAGE_CODE = "en"
 USE_I18N = False
 TIME_ZONE = "UTC"
 USE_TZ = True
+DATE_FORMAT = "j M Y"
+DATETIME_FORMAT = "j M Y, H:i"
 
 # --- Agents' doors ----------------------------------------------------------------------------------------------
 # The largest request body, in bytes; the contract's default is 1 MiB.
@@ -247,7 +253,24 @@ LOGGING = logging_configuration(json_lines=env.bool("LOG_JSON", default=not DEBU
 UNFOLD = {
     "SITE_TITLE": "Zikra portal",
     "SITE_HEADER": "Zikra portal",
+    "SITE_SYMBOL": "hub",
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "6px",
+    "STYLES": [lambda request: static("portal.css")],
+    "SCRIPTS": [lambda request: static("portal.js")],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("portal.svg")}],
+    # The names of static/portal.css: one accent and one row of greys for pages and admin.
+    "COLORS": {
+        "base": {str(weight): f"var(--grey-{weight})" for weight in (50, *range(100, 1000, 100), 950)},
+        "primary": {str(weight): f"var(--accent-{weight})" for weight in (50, *range(100, 1000, 100), 950)},
+    },
+    "SIDEBAR": {"show_search": False, "navigation": "zikra_portal.admin_site.navigation"},
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Change password", "link": reverse_lazy("account_change_password")},
+            {"title": "Two-factor login", "link": reverse_lazy("mfa_index")},
+        ]
+    },
 }

@@ -1,0 +1,34 @@
+"""How states and audit rows look, on every page alike."""
+
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from access.models import AuditEntry
+
+OUTCOME_LOOKS = {"done": "good", "refused": "attention", "invalid": "attention", "failed": "bad"}
+# Pages of the things that audit rows tell about, by the kind that stands in the row.
+PAGES_OF_KINDS = {
+    "memory": "admin:memories_memory_change",
+    "memorytype": "admin:memories_memorytype_change",
+    "token": "admin:access_roletoken_change",
+    "project": "admin:access_project_change",
+    "member": "admin:access_member_change",
+    "requirement": "admin:requirements_pipeline_requirement_change",
+    "run": "admin:runs_run_change",
+}
+
+
+def state_label(word: str, look: str = "") -> SafeString:
+    """A state as a word and a shape. look: "good", "attention", "bad" or plain."""
+    return format_html('<span class="state{}">{}</span>', f" state-{look}" if look else "", word)
+
+
+def link_to_subject(entry: AuditEntry) -> str | SafeString:
+    """The object of an audit row, as a link where it has a page."""
+    words = entry.object_title or entry.object_id or "–"
+    try:
+        address = reverse(PAGES_OF_KINDS[entry.object_type], args=[entry.object_id]) if entry.object_id else ""
+    except (KeyError, NoReverseMatch):
+        address = ""
+    return format_html('<a href="{}">{}</a>', address, words) if address else words

@@ -1,0 +1,62 @@
+"""Versions of a memory side by side."""
+
+from dataclasses import dataclass
+
+from memories.diffs import DiffLine, diff_lines
+from memories.models import Memory, MemoryVersion
+
+PLAIN_FIELDS = {"module": "Module", "tags": "Tags", "source_file": "Source", "stated_confidence": "Stated confidence"}
+TEXT_FIELDS = {"content_md": "Content", "resolution": "Resolution"}
+
+
+@dataclass(frozen=True)
+class TextChange:
+    """How a long text changed; `lines` is None when it is too long to compare line by line."""
+
+    label: str
+    lines: list[DiffLine] | None
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """How a short field changed."""
+
+    label: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What lies between two versions of a memory."""
+
+    old: MemoryVersion
+    new: MemoryVersion
+    texts: list[TextChange]
+    fields: list[FieldChange]
+
+
+def compare_versions(memory: Memory, old_number: int, new_number: int) -> Comparison | None:
+    """What changed from one version to another; None unless both exist and differ in number."""
+    found = {
+        version.number: version
+        for version in MemoryVersion.objects.filter(memory=memory, number__in=[old_number, new_number])
+    }
+    if len(found) < 2:
+        return None
+    old, new = found[old_number], found[new_number]
+    texts = [
+        TextChange(label, diff_lines(getattr(old, name), getattr(new, name)))
+        for name, label in TEXT_FIELDS.items()
+        if getattr(old, name) != getattr(new, name)
+    ]
+    fields = [
+        FieldChange(label, _in_words(getattr(old, name)), _in_words(getattr(new, name)))
+        for name, label in PLAIN_FIELDS.items()
+        if getattr(old, name) != getattr(new, name)
+    ]
+    return Comparison(old, new, texts, fields)
+
+
+def _in_words(value: object) -> str:
+    return (", ".join(map(str, value)) if isinstance(value, list) else str(value)) or "nothing"
