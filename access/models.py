@@ -37,7 +37,9 @@ class Project(models.Model):
         max_length=PROJECT_NAME_LENGTH,
         unique=True,
         validators=[
-            RegexValidator(PROJECT_NAME_PATTERN, "A project name starts with a letter, digit or _ and has no control characters.")
+            RegexValidator(
+                PROJECT_NAME_PATTERN, "A project name starts with a letter, digit or _ and has no control characters."
+            )
         ],
     )
     description = models.TextField(blank=True)
@@ -83,7 +85,9 @@ class Member(AbstractUser):
     role = models.CharField(max_length=20, choices=Role.choices, default=Role.COLLABORATOR)
     all_projects = models.BooleanField(default=False, help_text="Sees every project, also those made later.")
     projects = models.ManyToManyField(Project, through="Membership", related_name="members", blank=True)
-    time_zone = models.CharField(max_length=64, default="UTC", help_text="Times on pages are shown in this zone, such as Europe/Berlin.")
+    time_zone = models.CharField(
+        max_length=64, default="UTC", help_text="Times on pages are shown in this zone, such as Europe/Berlin."
+    )
 
     history = HistoricalRecords(excluded_fields=["password", "last_login"])
     objects = MemberManager()  # type: ignore[misc]
@@ -106,7 +110,9 @@ class Membership(models.Model):
     since = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["member", "project"], name="one_membership_per_member_and_project")]
+        constraints = [
+            models.UniqueConstraint(fields=["member", "project"], name="one_membership_per_member_and_project")
+        ]
 
     def __str__(self) -> str:
         return f"{self.member} in {self.project}"
@@ -134,7 +140,12 @@ class RoleToken(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     label = models.CharField(max_length=200, help_text="Who or what uses it, such as “ana, laptop”.")
     member = models.ForeignKey(
-        Member, null=True, blank=True, on_delete=models.CASCADE, related_name="tokens", help_text="The person it acts for."
+        Member,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="tokens",
+        help_text="The person it acts for.",
     )
     role = models.CharField(max_length=20, choices=Role.choices, default=Role.COLLABORATOR)
     all_projects = models.BooleanField(default=False, help_text="Every project, also those made later.")
@@ -149,7 +160,9 @@ class RoleToken(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     revoked_by = models.CharField(max_length=200, blank=True, editable=False)
-    replaced_by = models.ForeignKey("self", null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="replaces")
+    replaced_by = models.ForeignKey(
+        "self", null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="replaces"
+    )
     last_used_at = models.DateTimeField(null=True, editable=False)
     hits = models.PositiveBigIntegerField(default=0, db_default=0, editable=False)
 
@@ -200,7 +213,9 @@ class AuditEntry(models.Model):
     at = models.DateTimeField(default=timezone.now, db_default=Now())
     caller = models.CharField(max_length=200, help_text="Name of who did it, as it was then.")
     role = models.CharField(max_length=20, blank=True)
-    token = models.ForeignKey(RoleToken, null=True, on_delete=models.SET_NULL, related_name="audit_entries", db_constraint=True)
+    token = models.ForeignKey(
+        RoleToken, null=True, on_delete=models.SET_NULL, related_name="audit_entries", db_constraint=True
+    )
     member = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL, related_name="audit_entries")
     door = models.CharField(max_length=20)
     command = models.CharField(max_length=80)
@@ -225,7 +240,9 @@ class AuditEntry(models.Model):
             models.Index(fields=["object_id"], name="audit_object", condition=~models.Q(object_id="")),
             models.Index(fields=["-at"], name="audit_at"),
         ]
-        constraints = [models.CheckConstraint(condition=models.Q(outcome__in=AuditOutcome.values), name="audit_outcome_is_known")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(outcome__in=AuditOutcome.values), name="audit_outcome_is_known")
+        ]
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.caller} {self.command} {self.outcome}"

@@ -136,7 +136,9 @@ def find_token(caller: Caller, *, token_id: str = "", label: str = "") -> RoleTo
     if not named:
         raise NotFound("Token not found")
     if len(named) > 1:
-        raise Conflict(f"Several active tokens are labelled '{label}'.", hint="Give the token's id; list_tokens shows it.")
+        raise Conflict(
+            f"Several active tokens are labelled '{label}'.", hint="Give the token's id; list_tokens shows it."
+        )
     return named[0]
 
 
@@ -151,7 +153,12 @@ def _new_row(*, label: str, role: Role, created_by: str, member: Member | None) 
     prefix = secrets.token_hex(PREFIX_BYTES)
     secret = f"{TOKEN_START}_{prefix}_{secrets.token_urlsafe(SECRET_BYTES)}"
     row = RoleToken(
-        label=label[:LABEL_LENGTH], role=role, created_by=created_by, member=member, prefix=prefix, digest=hash_secret(secret)
+        label=label[:LABEL_LENGTH],
+        role=role,
+        created_by=created_by,
+        member=member,
+        prefix=prefix,
+        digest=hash_secret(secret),
     )
     return row, secret
 

@@ -43,7 +43,9 @@ def measure(files: list[Path], unit: str) -> dict[str, Any]:
 
     conversations = [json.loads(file.read_text()) for file in files]
     started = time.perf_counter()
-    saved = [save_conversation(data, f"{file.stem}-{unit}", unit) for file, data in zip(files, conversations, strict=True)]
+    saved = [
+        save_conversation(data, f"{file.stem}-{unit}", unit) for file, data in zip(files, conversations, strict=True)
+    ]
     save_seconds = time.perf_counter() - started
     started = time.perf_counter()
     embed_everything()
@@ -51,8 +53,9 @@ def measure(files: list[Path], unit: str) -> dict[str, Any]:
     ranks: list[int | None] = []
     seconds: list[float] = []
     for (project_id, evidence), data in zip(saved, conversations, strict=True):
+        known = set().union(*evidence.values())
         for question in data["qa"]:
-            wanted = set(question.get("evidence") or ())
+            wanted = turns_named(question) & known
             if wanted:
                 rank, taken = ask(question["question"], project_id, evidence, wanted)
                 ranks.append(rank)
@@ -65,7 +68,10 @@ def measure(files: list[Path], unit: str) -> dict[str, Any]:
         "memories": memories,
         "vectors": PassageVector.objects.filter(project_id__in=[project_id for project_id, _ in saved]).count(),
         "questions": len(ranks),
-        **{f"recall_at_{k}": round(sum(rank is not None and rank <= k for rank in ranks) / len(ranks), 4) for k in (1, 5, 10)},
+        **{
+            f"recall_at_{k}": round(sum(rank is not None and rank <= k for rank in ranks) / len(ranks), 4)
+            for k in (1, 5, 10)
+        },
         "mrr": round(sum(1 / rank for rank in ranks if rank) / len(ranks), 4),
         "save_seconds": round(save_seconds, 1),
         "embed_seconds": round(embed_seconds, 1),
@@ -90,12 +96,28 @@ def save_conversation(data: dict[str, Any], name: str, unit: str) -> tuple[int, 
         turns, step = data[session], TURNS_A_MEMORY[unit]
         for start in range(0, len(turns), step):
             chosen = turns[start : start + step]
-            title = f"Session {number}, part {start // step + 1}"
+            title = f"Session {number}, " + place_in_session(start + 1, len(chosen))
             saved = save_memory(
-                caller, project, "conversation", title, content_md=" ".join(map(spoken, chosen)), source_file=session, occurred_at=moment
+                caller,
+                project,
+                "conversation",
+                title,
+                content_md=" ".join(map(spoken, chosen)),
+                source_file=session,
+                occurred_at=moment,
             )
             evidence[saved.memory.pk] = {turn["dia_id"] for turn in chosen}
     return project.pk, evidence
+
+
+def place_in_session(first: int, count: int) -> str:
+    """Which turns a memory holds, in words."""
+    return f"turn {first}" if count == 1 else f"turns {first}-{first + count - 1}"
+
+
+def turns_named(question: dict[str, Any]) -> set[str]:
+    """The turns of the evidence; some entries of the data set hold several in one string."""
+    return {turn for entry in question.get("evidence") or () for turn in re.split(r"[;,\s]+", entry) if turn}
 
 
 def spoken(turn: dict[str, Any]) -> str:

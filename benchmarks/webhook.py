@@ -35,7 +35,9 @@ EMBED_SECONDS = 3600
 SUBJECTS = "payments login search invoices webhook scheduler cache importer mailer dashboard exporter billing".split()
 DEEDS = "retries rejects batches logs encrypts caches drops validates throttles mirrors signs compresses".split()
 THINGS = "requests tokens rows sessions uploads messages reports migrations passwords addresses prices queries".split()
-REASONS = "the provider drops connections|users waited too long|the audit asked for it|memory ran out|the old format changed|two teams disagreed|a deadline was near|the queue grew".split("|")
+REASONS = "the provider drops connections|users waited too long|the audit asked for it|memory ran out|the old format changed|two teams disagreed|a deadline was near|the queue grew".split(
+    "|"
+)
 PEOPLE = "Ana Ben Chloe Dev Emre Fay Goran Hana Ines Jun".split()
 
 
@@ -218,7 +220,13 @@ def bare_embedding_rate(texts: list[tuple[str, str]]) -> float:
     parts = [texts[start : start + 32] for start in range(0, len(texts), 32)]
     environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
     done = subprocess.run(
-        [sys.executable, "-c", script], input=json.dumps(parts), text=True, capture_output=True, cwd=ROOT, env=environment, check=True
+        [sys.executable, "-c", script],
+        input=json.dumps(parts),
+        text=True,
+        capture_output=True,
+        cwd=ROOT,
+        env=environment,
+        check=True,
     )
     return float(done.stdout)
 
@@ -282,7 +290,11 @@ def web_process_megabytes(portal: Portal) -> list[int]:
     """Resident memory of each web process that answers requests, in MB, largest first."""
     import psutil
 
-    web = [child for child in psutil.Process(portal.process.pid).children(recursive=True) if "gunicorn" in " ".join(child.cmdline())]
+    web = [
+        child
+        for child in psutil.Process(portal.process.pid).children(recursive=True)
+        if "gunicorn" in " ".join(child.cmdline())
+    ]
     return sorted((round(process.memory_info().rss / 1024**2) for process in web), reverse=True)
 
 

@@ -11,5 +11,5 @@ def archive_faded() -> int:
 
     Archived memories stay readable and restorable, and no text changes: running it twice does nothing more.
     """
-    faded = Memory.objects.live().with_confidence().filter(confidence_now__lt=decay.archive_threshold(), pinned_at=None)
+    faded = Memory.objects.live().filter(pinned_at=None).less_confident_than(decay.archive_threshold())
     return Memory.objects.filter(pk__in=faded.values("pk"), archived_at=None).update(archived_at=timezone.now())

@@ -6,7 +6,6 @@ Long texts get coarser passages, since each token costs the embedder time; very 
 """
 
 import re
-from datetime import date
 from itertools import pairwise
 
 MAX_PASSAGE_TOKENS = 300
@@ -158,14 +157,14 @@ def last_statement(content: str) -> str:
     return statements[-1] if statements else ""
 
 
-def passages(title: str, content: str, occurred: date | None = None, before: str = "") -> list[str]:
+def passages(title: str, content: str, before: str = "") -> list[str]:
     """The texts to embed for one memory, at least one, at most MAX_PASSAGES, each within MAX_PASSAGE_TOKENS.
 
     A memory up to FINE_TOKENS gives each of its statements with the one before it, so that every token is embedded
     twice; a longer one gives windows of growing size, each token once, under the title; one beyond the bound is sampled
     evenly from its first to its last words. What stands before the first statement is ``before``, the
-    ``last_statement`` of the memory before it in the same source, or else the title. ``occurred`` is accepted
-    and not embedded: the keyword leg finds a date by its words, and here it would cost tokens of each passage.
+    ``last_statement`` of the memory before it in the same source, or else the title. Dates are not embedded: the
+    keyword leg finds them by their words, and here they would cost tokens of each passage.
     """
     title = (_cut(title.replace("\x00", " "), UNIT_TOKENS) or [""])[0]
     content = content.replace("\x00", " ")

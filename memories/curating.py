@@ -56,7 +56,9 @@ def unarchive_memory(caller: Caller, memory: Memory) -> Memory:
 
 def _change(caller: Caller, memory: Memory, **values: Any) -> Memory:
     with transaction.atomic():
-        visible = Memory.objects.visible_to(caller).select_for_update(of=("self",)).select_related("project", "memory_type")
+        visible = (
+            Memory.objects.visible_to(caller).select_for_update(of=("self",)).select_related("project", "memory_type")
+        )
         locked = visible.filter(pk=memory.pk).first()
         if locked is None:
             raise NotFound("Memory not found")

@@ -21,7 +21,13 @@ MOST_HALF_LIVES = 60.0
 
 
 def confidence(
-    *, stated: float, age: timedelta, half_life_days: float | None, floor: float, access_count: int = 0, pinned: bool = False
+    *,
+    stated: float,
+    age: timedelta,
+    half_life_days: float | None,
+    floor: float,
+    access_count: int = 0,
+    pinned: bool = False,
 ) -> float:
     """Confidence 0…1 of a memory whose last confirmation is `age` ago.
 

@@ -1,6 +1,7 @@
 """[[Wikilinks]] between memories of one project: found in the text, resolved now or when their title appears."""
 
 import re
+import uuid
 from collections.abc import Iterator
 
 from memories.models import TITLE_LENGTH, Memory, MemoryLink
@@ -60,7 +61,7 @@ def release_links_to(memory: Memory) -> None:
     memory.incoming_links.update(target=heirs.get(memory.title_key))
 
 
-def _targets(project_id: int, keys: list[str], besides: Memory | None = None) -> dict[str, object]:
+def _targets(project_id: int, keys: list[str], besides: Memory | None = None) -> dict[str, uuid.UUID]:
     """The newest live memory for each folded title."""
     found = Memory.objects.filter(project_id=project_id, title_key__in=keys, deleted_at=None).order_by("created_at")
     if besides is not None:

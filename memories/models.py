@@ -32,7 +32,10 @@ class MemoryType(models.Model):
     name = models.SlugField(primary_key=True, max_length=40)
     label = models.CharField(max_length=80)
     half_life_days = models.FloatField(
-        null=True, blank=True, validators=[MinValueValidator(0.1)], help_text="Days until confidence halves; empty: it never fades."
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.1)],
+        help_text="Days until confidence halves; empty: it never fades.",
     )
     floor = models.FloatField(
         default=decay.DEFAULT_FLOOR,
@@ -40,14 +43,18 @@ class MemoryType(models.Model):
         help_text="Confidence never falls below this.",
     )
     colour = models.CharField(
-        max_length=7, default="#6b7280", validators=[RegexValidator(r"^#[0-9a-fA-F]{6}$", "A colour is written like #3b82f6.")]
+        max_length=7,
+        default="#6b7280",
+        validators=[RegexValidator(r"^#[0-9a-fA-F]{6}$", "A colour is written like #3b82f6.")],
     )
     history = HistoricalRecords()
 
     class Meta:
         ordering = ["name"]
         constraints = [
-            models.CheckConstraint(condition=models.Q(half_life_days=None) | models.Q(half_life_days__gt=0), name="half_life_is_positive"),
+            models.CheckConstraint(
+                condition=models.Q(half_life_days=None) | models.Q(half_life_days__gt=0), name="half_life_is_positive"
+            ),
             models.CheckConstraint(condition=models.Q(floor__gte=0, floor__lte=1), name="floor_is_a_share"),
         ]
 
@@ -92,6 +99,10 @@ class MemoryQuerySet(models.QuerySet["Memory"]):
         """Each memory with `confidence_now`, computed by PostgreSQL at this moment."""
         return self.annotate(confidence_now=decay.confidence_expression())
 
+    def less_confident_than(self, threshold: float) -> Self:
+        """Memories whose confidence lies below a threshold at this moment."""
+        return self.alias(confidence_then=decay.confidence_expression()).filter(confidence_then__lt=threshold)
+
     def idle_since(self, moment: datetime) -> Self:
         """Memories that nobody saved, confirmed or read since a moment."""
         return self.filter(confirmed_at__lt=moment, updated_at__lt=moment).filter(
@@ -106,13 +117,19 @@ class Memory(models.Model):
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="memories")
     memory_type = models.ForeignKey(MemoryType, on_delete=models.PROTECT, related_name="memories", verbose_name="type")
     title = models.CharField(max_length=TITLE_LENGTH)
-    title_key = models.CharField(max_length=TITLE_LENGTH, editable=False, help_text="The title folded for comparison, see memories/links.py.")
+    title_key = models.CharField(
+        max_length=TITLE_LENGTH, editable=False, help_text="The title folded for comparison, see memories/links.py."
+    )
     content_md = models.TextField("content", blank=True)
     module = models.CharField(max_length=NAME_LENGTH, blank=True)
     resolution = models.TextField(blank=True)
     tags = ArrayField(models.CharField(max_length=TAG_LENGTH), default=list, blank=True)
-    source_file = models.CharField("source", max_length=NAME_LENGTH * 5, blank=True, help_text="File, session or transcript it comes from.")
-    source_position = models.PositiveIntegerField(null=True, editable=False, help_text="Its place among the memories of its source.")
+    source_file = models.CharField(
+        "source", max_length=NAME_LENGTH * 5, blank=True, help_text="File, session or transcript it comes from."
+    )
+    source_position = models.PositiveIntegerField(
+        null=True, editable=False, help_text="Its place among the memories of its source."
+    )
     created_by = models.CharField(max_length=NAME_LENGTH, blank=True)
     run_id = models.UUIDField(null=True, editable=False, help_text="The run that it was learnt in.")
     version = models.PositiveIntegerField(default=1, editable=False)
@@ -130,11 +147,17 @@ class Memory(models.Model):
     deleted_at = models.DateTimeField(null=True, editable=False)
     deleted_by = models.CharField(max_length=NAME_LENGTH, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False, help_text="When it was learnt.")
-    occurred_at = models.DateTimeField(null=True, editable=False, help_text="Given by who imported it: then it is also `created_at`.")
+    occurred_at = models.DateTimeField(
+        null=True, editable=False, help_text="Given by who imported it: then it is also `created_at`."
+    )
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    term_count = models.PositiveIntegerField(default=0, editable=False, help_text="Length in terms, for the keyword score.")
-    masked_count = models.PositiveIntegerField(default=0, editable=False, help_text="Secrets that were masked on the way in.")
+    term_count = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Length in terms, for the keyword score."
+    )
+    masked_count = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Secrets that were masked on the way in."
+    )
 
     objects = MemoryQuerySet.as_manager()
 
@@ -148,7 +171,8 @@ class Memory(models.Model):
                 name="one_live_memory_per_title",
             ),
             models.CheckConstraint(
-                condition=models.Q(stated_confidence__gte=0, stated_confidence__lte=1), name="stated_confidence_is_a_share"
+                condition=models.Q(stated_confidence__gte=0, stated_confidence__lte=1),
+                name="stated_confidence_is_a_share",
             ),
             models.CheckConstraint(condition=models.Q(version__gte=1), name="versions_count_from_one"),
         ]
@@ -161,7 +185,11 @@ class Memory(models.Model):
                 name="memory_searchable",
             ),
             models.Index(fields=["project", "-updated_at"], condition=models.Q(deleted_at=None), name="memory_newest"),
-            models.Index(fields=["project", "source_file", "source_position"], condition=~models.Q(source_file=""), name="memory_source"),
+            models.Index(
+                fields=["project", "source_file", "source_position"],
+                condition=~models.Q(source_file=""),
+                name="memory_source",
+            ),
             models.Index(fields=["title_key", "project"], condition=models.Q(deleted_at=None), name="memory_title_key"),
             GinIndex(fields=["tags"], name="memory_tags"),
         ]
@@ -246,7 +274,9 @@ class Posting(models.Model):
 
     pk = models.CompositePrimaryKey("term_key", "project_id", "memory_id")
     term_key = models.BigIntegerField()
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False)
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
     memory = models.ForeignKey(Memory, on_delete=models.CASCADE, related_name="postings")
     frequency = models.PositiveSmallIntegerField()
 
@@ -293,8 +323,12 @@ class EmbeddingSpace(models.Model):
     class Meta:
         ordering = ["-created_at"]
         constraints = [
-            models.UniqueConstraint(fields=["provider", "model", "dimensions", "url"], name="one_row_per_embedding_space"),
-            models.UniqueConstraint(fields=["state"], condition=models.Q(state="active"), name="one_active_embedding_space"),
+            models.UniqueConstraint(
+                fields=["provider", "model", "dimensions", "url"], name="one_row_per_embedding_space"
+            ),
+            models.UniqueConstraint(
+                fields=["state"], condition=models.Q(state="active"), name="one_active_embedding_space"
+            ),
             models.CheckConstraint(condition=models.Q(state__in=SpaceState.values), name="space_state_is_known"),
         ]
 
@@ -308,7 +342,9 @@ class PassageVector(models.Model):
     id = models.BigAutoField(primary_key=True)
     space = models.ForeignKey(EmbeddingSpace, on_delete=models.CASCADE, related_name="vectors", db_index=False)
     memory = models.ForeignKey(Memory, on_delete=models.CASCADE, related_name="vectors", db_index=False)
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False)
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
     position = models.PositiveIntegerField(help_text="Place of the passage in the memory, from 0.")
     # No dimension in the type: it is data. Each space has its own HNSW index, made by memories/embedding/spaces.py.
     embedding = HalfVectorField()
@@ -341,7 +377,9 @@ class PendingEmbedding(models.Model):
     memory = models.ForeignKey(Memory, on_delete=models.CASCADE, related_name="pending_embeddings")
     space = models.ForeignKey(EmbeddingSpace, on_delete=models.CASCADE, related_name="pending", db_index=False)
     queued_at = models.DateTimeField(default=timezone.now, db_default=Now())
-    not_before = models.DateTimeField(default=timezone.now, db_default=Now(), help_text="A worker's lease or a pause after a failure ends here.")
+    not_before = models.DateTimeField(
+        default=timezone.now, db_default=Now(), help_text="A worker's lease or a pause after a failure ends here."
+    )
     attempts = models.PositiveIntegerField(default=0, db_default=0)
     last_error = models.CharField(max_length=500, blank=True, default="", db_default="")
 

@@ -11,7 +11,13 @@ PROMPT_TYPE = "prompt"
 def find_prompt(caller: Caller, name: str, project_name: str | None) -> Memory:
     """The prompt of this name in the project, else in the global one where the caller sees it. Raises NotFound."""
     wanted = " ".join(name.split())
-    prompts = Memory.objects.visible_to(caller).live().of_type(PROMPT_TYPE).titled(wanted).select_related("project", "memory_type")
+    prompts = (
+        Memory.objects.visible_to(caller)
+        .live()
+        .of_type(PROMPT_TYPE)
+        .titled(wanted)
+        .select_related("project", "memory_type")
+    )
     in_project = prompts.within(visible_project_ids(caller, project_name)).order_by("-updated_at", "-id").first()
     found = in_project or prompts.filter(project__name=GLOBAL_PROJECT).first()
     if found is None:

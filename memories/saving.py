@@ -77,7 +77,12 @@ def save_memory(
         raise OutOfScope(list(caller.project_names), project.name)
     kind = type_named(memory_type)
     given, masked = _cleaned(
-        content_md=content_md, module=module, resolution=resolution, tags=tags, source_file=source_file, confidence=confidence
+        content_md=content_md,
+        module=module,
+        resolution=resolution,
+        tags=tags,
+        source_file=source_file,
+        confidence=confidence,
     )
     title, masked_in_title = _checked_title(title)
     author = caller.name if created_by is UNSET or not created_by else created_by
@@ -197,7 +202,12 @@ def _cleaned(**given: Any) -> tuple[dict[str, Any], int]:
     """The given fields, masked and checked, by their names on the model; and how many secrets were masked."""
     cleaned: dict[str, Any] = {}
     masked = 0
-    for name, limit in (("content_md", None), ("resolution", None), ("module", NAME_LENGTH), ("source_file", NAME_LENGTH * 5)):
+    for name, limit in (
+        ("content_md", None),
+        ("resolution", None),
+        ("module", NAME_LENGTH),
+        ("source_file", NAME_LENGTH * 5),
+    ):
         if given[name] is not UNSET:
             hidden = mask(given[name] or "")
             masked += hidden.count

@@ -23,7 +23,7 @@ from memories import decay
 from memories.embedding.providers import EmbedderUnavailable
 from memories.embedding.spaces import background_of, embedder_of
 from memories.models import EmbeddingSpace, Memory
-from memories.ranking import B, K1, Candidate, Corpus, Query, Settings, Space, inverse_document_frequency, rank
+from memories.ranking import K1, B, Candidate, Corpus, Query, Settings, Space, inverse_document_frequency, rank
 from memories.snippets import snippet, tokens_of, within_budget
 
 log = structlog.get_logger(__name__)
@@ -230,7 +230,9 @@ FROM unnest(%s::bigint[]) AS term (key)
 
 def _count(bounds: Bounds, keys: Sequence[int]) -> Counted:
     """Statistics over the projects searched, never beyond them: what a caller cannot see weighs nothing."""
-    projects, arguments = ("", []) if bounds.project_ids is None else ("AND {}.project_id = ANY(%s)", [bounds.project_ids])
+    projects, arguments = (
+        ("", []) if bounds.project_ids is None else ("AND {}.project_id = ANY(%s)", [bounds.project_ids])
+    )
     with connection.cursor() as cursor:
         cursor.execute(COUNT.format(projects=projects.format("memory")), arguments)
         total, average = cursor.fetchone()
@@ -275,9 +277,7 @@ FROM pool JOIN memories_memory AS memory USING (id) JOIN memories_memorytype AS 
 """
 
 
-def _gather(
-    bounds: Bounds, asked: Query, counted: Counted, vector: QueryVector
-) -> dict[Any, tuple[Candidate, float]]:
+def _gather(bounds: Bounds, asked: Query, counted: Counted, vector: QueryVector) -> dict[Any, tuple[Candidate, float]]:
     """Candidates of both legs with all that ranking needs, by memory id, each with its confidence."""
     legs: dict[str, str] = {}
     arguments: list[Any] = []
@@ -298,7 +298,9 @@ def _gather(
     if not legs:
         return {}
     statement = GATHER.format(
-        legs=", ".join(legs.values()), pool=" UNION ".join(f"SELECT id FROM {name}" for name in legs), cosine=cosine  # noqa: S608
+        legs=", ".join(legs.values()),
+        pool=" UNION ".join(f"SELECT id FROM {name}" for name in legs),
+        cosine=cosine,
     )
     with connection.cursor() as cursor:
         cursor.execute(statement, [*arguments, *vector_arguments, [*asked.keys, *asked.marks]])
@@ -334,6 +336,7 @@ def _nearest_leg(bounds: Bounds, vector: QueryVector, counted: Counted) -> tuple
     """The nearest passages. Few memories are compared one by one: the sum with 0 keeps the planner from the index,
     whose walk could end before a narrow filter has let enough through."""
     assert vector.space is not None
+    assert vector.vector is not None
     condition, filters = bounds.condition()
     projects, scope = _project_bound(bounds, "vector")
     distance = _distance(vector.space)
@@ -360,7 +363,12 @@ def _distance(space: EmbeddingSpace) -> str:
 def _candidate(row: tuple[Any, ...]) -> tuple[Candidate, float]:
     (key, project_id, source, position, length, reads, stated, age, pinned, half_life, floor, cosine, frequencies) = row
     confidence = decay.confidence(
-        stated=stated, age=timedelta(seconds=float(age)), half_life_days=half_life, floor=floor, access_count=reads, pinned=pinned
+        stated=stated,
+        age=timedelta(seconds=float(age)),
+        half_life_days=half_life,
+        floor=floor,
+        access_count=reads,
+        pinned=pinned,
     )
     candidate = Candidate(
         id=key,

@@ -53,6 +53,10 @@ class RequirementQuerySet(models.QuerySet["Requirement"]):
         """Requirements in a state, or in the states that a group word such as "pending" stands for."""
         return self.filter(state__in=STATE_GROUPS.get(status, (status,)))
 
+    def titled(self, title: str) -> Self:
+        """Requirements with exactly this title."""
+        return self.filter(title=title)
+
     def open(self) -> Self:
         """Neither done nor rejected."""
         return self.exclude(state__in=STATE_GROUPS["resolved"])
@@ -65,9 +69,13 @@ class Requirement(models.Model):
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="requirements")
     title = models.CharField(max_length=TITLE_LENGTH)
     content_md = models.TextField("content", blank=True)
-    acceptance = ArrayField(models.CharField(max_length=1000), default=list, blank=True, help_text="Acceptance criteria, one a row.")
+    acceptance = ArrayField(
+        models.CharField(max_length=1000), default=list, blank=True, help_text="Acceptance criteria, one a row."
+    )
     priority = models.PositiveSmallIntegerField(
-        default=3, validators=[MinValueValidator(1), MaxValueValidator(5)], help_text="1 is the most urgent, 5 the least."
+        default=3,
+        validators=[MinValueValidator(1), MaxValueValidator(5)],
+        help_text="1 is the most urgent, 5 the least.",
     )
     module = models.CharField(max_length=NAME_LENGTH, blank=True)
     tags = ArrayField(models.CharField(max_length=100), default=list, blank=True)
@@ -85,7 +93,9 @@ class Requirement(models.Model):
         ordering = ["priority", "-created_at"]
         constraints = [
             models.UniqueConstraint(fields=["project", "title"], name="one_requirement_per_title"),
-            models.CheckConstraint(condition=models.Q(state__in=RequirementState.values), name="requirement_state_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=RequirementState.values), name="requirement_state_is_known"
+            ),
             models.CheckConstraint(condition=models.Q(priority__gte=1, priority__lte=5), name="priority_is_1_to_5"),
         ]
         indexes = [models.Index(fields=["project", "state", "priority"], name="requirement_board")]

@@ -88,13 +88,19 @@ class CompatibleEndpoint:
 
     def _request(self, texts: list[str]) -> np.ndarray:
         if time.monotonic() < self._paused_until:
-            raise EmbedderUnavailable("The embedding endpoint failed several times in a row and is being given a pause.")
+            raise EmbedderUnavailable(
+                "The embedding endpoint failed several times in a row and is being given a pause."
+            )
         try:
             answer = self._client.embeddings.create(model=self._model, input=texts, encoding_format="float")
-            vectors = np.array([row.embedding for row in sorted(answer.data, key=lambda row: row.index)], dtype=np.float32)
+            vectors = np.array(
+                [row.embedding for row in sorted(answer.data, key=lambda row: row.index)], dtype=np.float32
+            )
         except (openai.OpenAIError, ValueError, TypeError) as error:
             self._note_failure()
-            raise EmbedderUnavailable(f"The embedding endpoint failed: {type(error).__name__}: {error}"[:400]) from error
+            raise EmbedderUnavailable(
+                f"The embedding endpoint failed: {type(error).__name__}: {error}"[:400]
+            ) from error
         if vectors.shape != (len(texts), self._dimensions):
             raise EmbedderUnavailable(
                 f"The model {self._model} answered vectors of shape {vectors.shape}; EMBEDDING_DIMENSIONS says {self._dimensions}."

@@ -6,6 +6,7 @@ old space answers until nothing waits any more; then they change places.
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import structlog
@@ -102,7 +103,10 @@ def activate_finished_spaces() -> EmbeddingSpace | None:
 
 def retire_space(space: EmbeddingSpace) -> None:
     """Take a space out of use and free its vectors and index. Raises Conflict for the one that the settings name."""
-    if all(getattr(space, name) == value for name, value in _wanted().items()) and settings.EMBEDDING_PROVIDER != providers.NONE:
+    if (
+        all(getattr(space, name) == value for name, value in _wanted().items())
+        and settings.EMBEDDING_PROVIDER != providers.NONE
+    ):
         raise Conflict("The settings name this embedding space; change EMBEDDING_MODEL first.")
     with transaction.atomic():
         space.pending.all().delete()
@@ -123,8 +127,14 @@ def progress() -> list[SpaceProgress]:
     """How far each space in use is."""
     total = Memory.objects.filter(deleted_at=None).count()
     failed = Q(pending__attempts__gte=ATTEMPTS_BEFORE_FAILED)
-    spaces = EmbeddingSpace.objects.in_use().order_by("-pk").annotate(
-        waiting=Count("pending", filter=~failed), failed=Count("pending", filter=failed), oldest=Min("pending__queued_at", filter=~failed)
+    spaces = (
+        EmbeddingSpace.objects.in_use()
+        .order_by("-pk")
+        .annotate(
+            waiting=Count("pending", filter=~failed),
+            failed=Count("pending", filter=failed),
+            oldest=Min("pending__queued_at", filter=~failed),
+        )
     )
     now = timezone.now()
     return [
@@ -157,9 +167,14 @@ def background_of(space: EmbeddingSpace) -> float:
     return space.background_similarity
 
 
-def _wanted() -> dict[str, object]:
+def _wanted() -> dict[str, Any]:
     if settings.EMBEDDING_PROVIDER == providers.EMBEDDED:
-        return {"provider": providers.EMBEDDED, "model": providers.EMBEDDED_MODEL, "dimensions": providers.EMBEDDED_DIMENSIONS, "url": ""}
+        return {
+            "provider": providers.EMBEDDED,
+            "model": providers.EMBEDDED_MODEL,
+            "dimensions": providers.EMBEDDED_DIMENSIONS,
+            "url": "",
+        }
     return {
         "provider": settings.EMBEDDING_PROVIDER,
         "model": settings.EMBEDDING_MODEL,

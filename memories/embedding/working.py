@@ -5,15 +5,17 @@ because vectors are only stored for the version they were made of.
 """
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 
 import numpy as np
 import structlog
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from memories.chunking import passages
+from memories.chunking import last_statement, passages
 from memories.embedding.providers import Embedder, EmbedderUnavailable
 from memories.embedding.spaces import ATTEMPTS_BEFORE_FAILED, embedder_of
 from memories.models import EmbeddingSpace, Memory, PassageVector, PendingEmbedding
@@ -22,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 # Memories a batch: enough to keep every core busy, few enough that the first of a storm is found soon.
 BATCH_MEMORIES = 32
+READ_FIELDS = ("id", "version", "title", "content_md", "resolution", "project_id", "source_file", "source_position")
 LEASE = timedelta(minutes=5)
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=10)
@@ -57,20 +60,38 @@ def _claim(space: EmbeddingSpace) -> list[Claim]:
     with transaction.atomic():
         rows = list(space.pending.due().select_for_update(skip_locked=True)[:BATCH_MEMORIES])
         PendingEmbedding.objects.filter(pk__in=[row.pk for row in rows]).update(not_before=timezone.now() + LEASE)
-    memories = Memory.objects.filter(pk__in=[row.memory_id for row in rows], deleted_at=None)
+    taken = Memory.objects.filter(pk__in=[row.memory_id for row in rows], deleted_at=None).only(*READ_FIELDS)
+    before = _predecessors(taken)
     return [
-        Claim(memory.pk, memory.version, passages(memory.title, embedded_text(memory), _occurred(memory)))
-        for memory in memories.only("id", "version", "title", "content_md", "resolution", "occurred_at")
+        Claim(
+            memory.pk, memory.version, passages(memory.title, embedded_text(memory), before=before.get(memory.pk, ""))
+        )
+        for memory in taken
     ]
+
+
+def _predecessors(memories: Iterable[Memory]) -> dict[uuid.UUID, str]:
+    """The last statement of what stands before each memory in its source: a reply is understood by what it replies to."""
+    wanted = {
+        (memory.project_id, memory.source_file, memory.source_position - 1): memory.pk
+        for memory in memories
+        if memory.source_file and memory.source_position
+    }
+    if not wanted:
+        return {}
+    places = Q()
+    for project_id, source_file, position in wanted:
+        places |= Q(project_id=project_id, source_file=source_file, source_position=position)
+    found = Memory.objects.filter(places, deleted_at=None).only(*READ_FIELDS)
+    return {
+        wanted[(row.project_id, row.source_file, row.source_position or 0)]: last_statement(embedded_text(row))
+        for row in found
+    }
 
 
 def embedded_text(memory: Memory) -> str:
     """What of a memory is embedded beside its title."""
     return f"{memory.content_md}\n{memory.resolution}" if memory.resolution else memory.content_md
-
-
-def _occurred(memory: Memory) -> date | None:
-    return memory.occurred_at.date() if memory.occurred_at else None
 
 
 def _embed(space: EmbeddingSpace, batch: list[Claim]) -> int:
@@ -103,7 +124,12 @@ def _store(space: EmbeddingSpace, batch: list[Claim], vectors: np.ndarray) -> in
     parts = np.split(vectors.astype(np.float16), ends)
     with transaction.atomic():
         locked = Memory.objects.filter(pk__in=[claim.memory_id for claim in batch], deleted_at=None)
-        current = {row.pk: row for row in locked.select_for_update(of=("self",), no_key=True).only("id", "version", "project_id").order_by("pk")}
+        current = {
+            row.pk: row
+            for row in locked.select_for_update(of=("self",), no_key=True)
+            .only("id", "version", "project_id")
+            .order_by("pk")
+        }
         fitting = [
             (current[claim.memory_id], part)
             for claim, part in zip(batch, parts, strict=True)
@@ -113,7 +139,9 @@ def _store(space: EmbeddingSpace, batch: list[Claim], vectors: np.ndarray) -> in
         PassageVector.objects.filter(space=space, memory_id__in=keys).delete()
         PassageVector.objects.bulk_create(
             [
-                PassageVector(space=space, memory=memory, project_id=memory.project_id, position=position, embedding=vector)
+                PassageVector(
+                    space=space, memory=memory, project_id=memory.project_id, position=position, embedding=vector
+                )
                 for memory, part in fitting
                 for position, vector in enumerate(part)
             ]

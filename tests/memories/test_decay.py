@@ -18,9 +18,7 @@ shares = st.floats(0, 1).map(lambda share: round(share, 6))
 days = st.floats(0, 100_000)
 
 
-@pytest.mark.parametrize(
-    ("age", "expected"), [(0, 0.8), (90, 0.4), (180, 0.2), (270, 0.1), (100_000, 0.05)]
-)
+@pytest.mark.parametrize(("age", "expected"), [(0, 0.8), (90, 0.4), (180, 0.2), (270, 0.1), (100_000, 0.05)])
 def test_half_lives_by_hand(age, expected):
     value = decay.confidence(stated=0.8, age=timedelta(days=age), half_life_days=90, floor=0.05)
     assert value == pytest.approx(expected)
@@ -28,14 +26,18 @@ def test_half_lives_by_hand(age, expected):
 
 @given(stated=shares, age=days, half_life=st.floats(0.1, 10_000), floor=shares, reads=st.integers(0, 10**6))
 def test_confidence_stays_between_the_floor_and_what_was_stated(stated, age, half_life, floor, reads):
-    value = decay.confidence(stated=stated, age=timedelta(days=age), half_life_days=half_life, floor=floor, access_count=reads)
+    value = decay.confidence(
+        stated=stated, age=timedelta(days=age), half_life_days=half_life, floor=floor, access_count=reads
+    )
     assert min(floor, stated) <= value <= stated
 
 
 @given(stated=shares, age=days, more=days, half_life=st.floats(0.1, 10_000), floor=shares)
 def test_confidence_never_rises_with_age_and_never_falls_with_reads(stated, age, more, half_life, floor):
     def at(seconds, reads=0):
-        return decay.confidence(stated=stated, age=timedelta(days=seconds), half_life_days=half_life, floor=floor, access_count=reads)
+        return decay.confidence(
+            stated=stated, age=timedelta(days=seconds), half_life_days=half_life, floor=floor, access_count=reads
+        )
 
     assert at(age) >= at(age + more)
     assert at(age, 10) >= at(age)
@@ -49,7 +51,13 @@ def test_without_a_half_life_or_pinned_nothing_fades(stated, age, floor):
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(stated=shares, age=days, half_life=st.one_of(st.none(), st.floats(0.1, 10_000)), floor=shares, reads=st.integers(0, 10**6))
+@given(
+    stated=shares,
+    age=days,
+    half_life=st.one_of(st.none(), st.floats(0.1, 10_000)),
+    floor=shares,
+    reads=st.integers(0, 10**6),
+)
 def test_postgresql_computes_the_same(collaborator, app, save, stated, age, half_life, floor, reads):
     MemoryType.objects.filter(name="note").update(half_life_days=half_life, floor=floor)
     memory = save(collaborator, app, "A")

@@ -15,7 +15,9 @@ def save(person, project, title="Retry policy", **fields):
 
 
 def test_a_new_memory_has_a_version_terms_and_a_place_in_the_embedding_queue(collaborator, app):
-    saved = save(collaborator, app, content_md="Retry three times.", tags=["payments", " payments ", ""], confidence=0.8)
+    saved = save(
+        collaborator, app, content_md="Retry three times.", tags=["payments", " payments ", ""], confidence=0.8
+    )
     memory = Memory.objects.get()
     assert (saved.action, saved.memory) == ("created", memory)
     assert (memory.title, memory.content_md, memory.tags, memory.stated_confidence, memory.version) == (
@@ -34,7 +36,10 @@ def test_the_same_address_is_the_same_memory_and_left_out_fields_stay(collaborat
     assert (second.action, second.memory.pk, second.memory.version) == ("updated", first.memory.pk, 2)
     memory = Memory.objects.get()
     assert (memory.content_md, memory.module, memory.tags) == ("Retry five times.", "payments", ["a"])
-    assert list(memory.versions.values_list("number", "content_md")) == [(2, "Retry five times."), (1, "Retry three times.")]
+    assert list(memory.versions.values_list("number", "content_md")) == [
+        (2, "Retry five times."),
+        (1, "Retry three times."),
+    ]
 
 
 def test_saving_the_same_again_confirms_and_makes_no_version(collaborator, app):
@@ -49,7 +54,12 @@ def test_saving_the_same_again_confirms_and_makes_no_version(collaborator, app):
 
 
 def test_type_project_and_title_tell_memories_apart(owner, app, secret_project):
-    for project, kind, title in [(app, "decision", "A"), (app, "note", "A"), (app, "decision", "B"), (secret_project, "decision", "A")]:
+    for project, kind, title in [
+        (app, "decision", "A"),
+        (app, "note", "A"),
+        (app, "decision", "B"),
+        (secret_project, "decision", "A"),
+    ]:
         assert save(owner, project, title, memory_type=kind).action == "created"
     assert Memory.objects.count() == 4
 
@@ -77,7 +87,10 @@ def test_secrets_are_masked_in_the_row_and_in_its_version(collaborator, app):
         ({"title": "   "}, "title is required"),
         ({"title": "x" * 501}, "title has 501 characters; at most 500 are kept."),
         ({"content_md": "x" * (1024 * 1024 + 1)}, "content_md has 1048577 bytes; at most 1048576 (1 MiB) are kept."),
-        ({"content_md": "a\x00b"}, "content_md holds a NUL character or half a surrogate pair, which cannot be stored."),
+        (
+            {"content_md": "a\x00b"},
+            "content_md holds a NUL character or half a surrogate pair, which cannot be stored.",
+        ),
         ({"module": "\ud800"}, "module holds a NUL character or half a surrogate pair, which cannot be stored."),
         ({"confidence": 1.5}, "confidence is a share between 0 and 1, not 1.5."),
         ({"tags": ["x" * 101]}, "tags has 101 characters; at most 100 are kept."),

@@ -24,7 +24,10 @@ class EmbeddingsHandler(BaseHTTPRequestHandler):
             self.send_error(500)
             return
         vectors = providers.EmbeddedE5().embed_passages(body["input"])[:, :128]
-        data = [{"object": "embedding", "index": index, "embedding": vector.tolist()} for index, vector in enumerate(vectors)]
+        data = [
+            {"object": "embedding", "index": index, "embedding": vector.tolist()}
+            for index, vector in enumerate(vectors)
+        ]
         payload = json.dumps(
             {"object": "list", "model": body["model"], "data": data, "usage": {"prompt_tokens": 1, "total_tokens": 1}}
         ).encode()
