@@ -222,6 +222,14 @@ class Names(Words):
         return super().to_internal_value([data] if isinstance(data, str) else data)
 
 
+class Lines(Words):
+    """A list of sentences: a single string counts as a list of its lines."""
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        """The sentences, once each, in their order."""
+        return super().to_internal_value(data.splitlines() if isinstance(data, str) else data)
+
+
 class Arguments(serializers.Serializer[Any]):
     """The arguments of a command. Unknown ones are ignored, so that older and newer clients get along.
 
