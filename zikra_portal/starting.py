@@ -173,8 +173,9 @@ class _Portal:
         written = self.supervisor.run_once(Part("prepare", command, self.environment, directory=BASE_DIR))
         applied = written.count("  Applying ")
         self.say(f"Migrations       {f'{applied} applied' if applied else 'up to date'}")
-        if self.data.owner_token.exists():
-            self.say(f"Owner's token    {self.data.owner_token}")
+        for label, file in (("token", self.data.owner_token), ("password", self.data.owner_password)):
+            if file.exists():
+                self.say(f"{f'Owner’s {label}':<17}{file}")
 
     def _servers_answer(self) -> bool:
         try:
@@ -212,7 +213,8 @@ class _Portal:
             answers=lambda: worker_answers(broker, f"{name}@{socket.gethostname()}"),
             # Warm: the running tasks end. Cold: they are given back to the queue.
             stop_steps=((signal.SIGTERM, 15.0), (signal.SIGQUIT, 5.0)),
-            signal_when_orphaned=signal.SIGQUIT,
+            # The queue dies in the same moment, and no clean end is possible without it.
+            signal_when_orphaned=signal.SIGKILL,
             directory=BASE_DIR,
             niceness=WORKER_NICENESS,
         )

@@ -46,10 +46,12 @@ LOG_CHECK_SECONDS = 60.0
 TAIL_LINES = 15
 # The start time of a process is known to a hundredth of a second; clocks are adjusted by less than this.
 SAME_START_SECONDS = 1.0
-LEFTOVER_SECONDS = 15.0
+# What a part that was left over gets to end by itself; PostgreSQL may have a checkpoint to write.
+LEFTOVER_SECONDS = {"postgresql": 30.0}
+OTHER_LEFTOVER_SECONDS = 5.0
 
 
-class StopRequested(Exception):  # noqa: N818 no error: someone asked
+class StopRequested(Exception):
     """Someone asked the portal to stop."""
 
 
@@ -58,7 +60,8 @@ class Part:
     """A process that the portal consists of.
 
     name: what it is called in messages, logs and pid files. command, environment, directory, account,
-    niceness, keep_open: how it is started, see `start_process`. answers: whether it does its work by now.
+    keep_open: how it is started, see `start_process`. niceness: how far it steps back once it has answered; while
+    it starts everybody waits for it. answers: whether it does its work by now.
     needs_answer: whether what it cannot work without answers; until then it is not started again, and its end
     is not held against it. ready_seconds: how long that may take. stop_steps: signals to stop it with, each with
     the seconds it is given; what is left is killed. signal_when_orphaned: what it gets when this process is
@@ -187,6 +190,7 @@ class Supervisor:
             for running in list(waiting):
                 if running.process.poll() is None and running.part.answers():
                     running.ready = True
+                    self._step_back(running)
                     waiting.remove(running)
                 elif time.monotonic() - began > running.part.ready_seconds:
                     said = f"{running.part.name} did not answer within {running.part.ready_seconds:.0f} seconds"
@@ -228,7 +232,7 @@ class Supervisor:
             process = _process_of(file)
             if process is not None:
                 self.say(f"Stopping {file.stem} (pid {process.pid}), left over from a portal that was killed")
-                _end_leftover(process, signal.SIGINT if file.stem == "postgresql" else signal.SIGTERM)
+                _end_leftover(process, file.stem)
             file.unlink(missing_ok=True)
 
     def log_of(self, name: str) -> Path:
@@ -247,7 +251,6 @@ class Supervisor:
                     account=part.account,
                     directory=part.directory,
                     signal_when_orphaned=part.signal_when_orphaned,
-                    niceness=part.niceness,
                     keep_open=part.keep_open,
                 )
             except (OSError, subprocess.SubprocessError) as error:
@@ -269,6 +272,13 @@ class Supervisor:
                 return
             running.start_again_at = None
             running.process, running.log_offset = self._launch(running.part)
+            self._step_back(running)
+
+    @staticmethod
+    def _step_back(running: _Running) -> None:
+        if running.ready and running.part.niceness:
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PGRP, running.process.pid, running.part.niceness)
 
     def _plan_new_start(self, running: _Running) -> None:
         now = time.monotonic()
@@ -378,11 +388,13 @@ def _process_of(file: Path) -> psutil.Process | None:
     return process if same and process.status() != psutil.STATUS_ZOMBIE else None
 
 
-def _end_leftover(process: psutil.Process, ask_with: int) -> None:
+def _end_leftover(process: psutil.Process, name: str) -> None:
+    seconds = LEFTOVER_SECONDS.get(name, OTHER_LEFTOVER_SECONDS)
     with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
-        process.send_signal(ask_with)
+        # PostgreSQL takes SIGTERM for "when the last session has ended".
+        process.send_signal(signal.SIGINT if name == "postgresql" else signal.SIGTERM)
         try:
-            process.wait(LEFTOVER_SECONDS)
+            process.wait(seconds)
         except psutil.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait(LEFTOVER_SECONDS)
+            process.wait(seconds)

@@ -151,7 +151,7 @@ def test_it_says_where_to_go_and_answers(portal: Portal) -> None:
 
 def test_the_owner_finds_a_token_and_nobody_else_does(portal: Portal) -> None:
     token = portal.data_dir / "owner.token"
-    assert f"Owner's token    {token}" in portal.lines
+    assert f"Owner’s token    {token}" in portal.lines
     assert len(token.read_text().strip()) > 40
     for closed in (token, portal.data_dir / "secret.key", portal.data_dir / "run" / "portal.env"):
         assert stat.S_IMODE(closed.stat().st_mode) == 0o600

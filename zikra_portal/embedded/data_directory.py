@@ -4,6 +4,7 @@ postgresql/     the embedded cluster            run/portal.env  addresses for ot
 valkey/         the queue's append-only file    run/sockets/    sockets of the embedded servers
 log/            one file a part                 run/*.pid       the parts' processes
 secret.key      keys sessions and token hashes  owner.token     the first owner's token
+                                                    owner.password  their name and password for the pages
 """
 
 import contextlib
@@ -60,6 +61,11 @@ class DataDirectory:
     def owner_token(self) -> Path:
         """The file of the first owner's token."""
         return self.path / "owner.token"
+
+    @property
+    def owner_password(self) -> Path:
+        """The file of the first owner's name and password for the pages."""
+        return self.path / "owner.password"
 
     @property
     def addresses(self) -> Path:

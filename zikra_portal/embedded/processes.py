@@ -25,14 +25,13 @@ def start_process(
     account: Account | None = None,
     directory: Path | None = None,
     signal_when_orphaned: int = signal.SIGTERM,
-    niceness: int = 0,
     keep_open: Iterable[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start `command` as a process group of its own, so that a Ctrl-C reaches only the one who started it.
 
     output: where its standard output and error go. account: whom to run as; None is the caller.
     signal_when_orphaned: what Linux sends it when the calling thread ends for whatever reason, so call from
-    the main thread. niceness: added to the caller's. keep_open: file descriptors that it inherits.
+    the main thread. keep_open: file descriptors that it inherits.
     Raises OSError when the command cannot be run.
     """
     switch = account is not None and account.switch
@@ -50,7 +49,7 @@ def start_process(
         umask=0o077,
         pass_fds=tuple(keep_open),
         # Runs after the change of user, which would clear the signal again.
-        preexec_fn=_tie_to_parent(signal_when_orphaned, niceness, os.getpid()),
+        preexec_fn=_tie_to_parent(signal_when_orphaned, os.getpid()),
     )
 
 
@@ -77,10 +76,8 @@ def stop_process(process: subprocess.Popen[bytes], *, ask_with: int, seconds: fl
     return stopped
 
 
-def _tie_to_parent(number: int, niceness: int, parent: int) -> Callable[[], None]:
+def _tie_to_parent(number: int, parent: int) -> Callable[[], None]:
     def in_child() -> None:
-        if niceness:
-            os.nice(niceness)
         if _libc is not None:
             _libc.prctl(PR_SET_PDEATHSIG, number)
             # The parent may have died before the line above took hold.
