@@ -4,7 +4,7 @@ postgresql/     the embedded cluster            run/portal.env  addresses for ot
 valkey/         the queue's append-only file    run/sockets/    sockets of the embedded servers
 log/            one file a part                 run/*.pid       the parts' processes
 secret.key      keys sessions and token hashes  owner.token     the first owner's token
-                                                    owner.password  their name and password for the pages
+up.lock         held while the portal runs      owner.password  their name and password for the pages
 """
 
 import contextlib
