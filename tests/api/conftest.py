@@ -37,3 +37,36 @@ def tell(ask: Ask) -> Ask:
         return response.json()
 
     return told
+
+
+@pytest.fixture
+def saved(tell: Ask, collaborator: Person) -> dict[str, Any]:
+    """A decision that the collaborator has saved in the project `app`: the answer."""
+    return tell(
+        collaborator,
+        "save_memory",
+        title="PostgreSQL is the only store",
+        content_md="Rows, vectors and queues share one transaction.",
+        memory_type="decision",
+        tags=["database"],
+    )
+
+
+def without(answer: dict[str, Any], *names: str) -> dict[str, Any]:
+    """An answer without the fields that differ from run to run, which must be there."""
+    return {name: value for name, value in answer.items() if name not in names} | dict.fromkeys(
+        [name for name in names if name not in answer], "is missing"
+    )
+
+
+def refusal(response: Any) -> tuple[int, str]:
+    """Status and words of a call that was not done."""
+    return response.status_code, response.json()["error"]
+
+
+def needs(response: Any) -> tuple[int, str, str]:
+    """Status, words and the needed role of a call that a role may not make."""
+    return response.status_code, response.json()["error"], response.json()["required_role"]
+
+
+NOT_FOUND = (404, "Memory not found")

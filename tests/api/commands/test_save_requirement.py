@@ -1,0 +1,65 @@
+"""The command `save_requirement`."""
+
+import pytest
+
+from requirements_pipeline.models import Requirement
+from tests.api.conftest import needs, refusal, without
+from tests.conftest import make_person
+
+
+def test_a_requirement_is_saved_as_submitted(tell, collaborator):
+    answer = tell(
+        collaborator,
+        "add_requirement",
+        title="Export invoices",
+        content="As CSV.",
+        acceptance="One row an invoice\nTwo decimals, always",
+        priority=2,
+        tags="billing",
+        module="invoices",
+    )
+    assert without(answer, "id", "_was_alias", "_raw_command") == {
+        "title": "Export invoices",
+        "status": "saved",
+        "state": "submitted",
+        "project": "app",
+        "_use_command": "save_requirement",
+    }
+    kept = Requirement.objects.get(pk=answer["id"])
+    assert (kept.content_md, kept.acceptance, kept.priority, kept.tags, kept.module, kept.created_by) == (
+        "As CSV.",
+        ["One row an invoice", "Two decimals, always"],
+        2,
+        ["billing"],
+        "invoices",
+        "carl",
+    )
+
+
+def test_saving_again_rewrites_it_and_keeps_what_was_left_out(tell, collaborator):
+    first = tell(collaborator, "save_requirement", title="Export", content_md="As CSV.", priority=1)
+    again = tell(collaborator, "save_requirement", title="Export", content_md="As XML.", acceptance=None)
+    kept = Requirement.objects.get()
+    assert (again["id"], kept.content_md, kept.priority) == (first["id"], "As XML.", 1)
+
+
+def test_who_may_not_saves_nothing(ask, stranger, app):
+    guest = make_person("gwen", "guest", app)
+    assert needs(ask(guest, "save_requirement", title="x")) == (403, "insufficient permissions", "collaborator")
+    assert refusal(ask(stranger, "save_requirement", title="x", project="app")) == (403, "token_scope_mismatch")
+    assert Requirement.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({}, "title is required"),
+        ({"title": "x", "priority": 9}, "priority must be at most 5"),
+        ({"title": "x", "priority": "high"}, "priority must be a whole number, not a string"),
+        ({"title": "x", "acceptance": [1]}, "acceptance entry 0 must be a string, not a number"),
+        ({"title": "x", "state": "done"}, "A requirement is written as draft or submitted, not 'done'."),
+    ],
+)
+def test_bad_input_is_400_in_words_and_changes_nothing(ask, collaborator, arguments, error):
+    assert refusal(ask(collaborator, "save_requirement", **arguments)) == (400, error)
+    assert Requirement.objects.count() == 0
