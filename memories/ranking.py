@@ -129,8 +129,9 @@ def rank(
     corpus: Corpus,
     space: Space | None,
     settings: Settings = DEFAULT_SETTINGS,
+    limit: int | None = None,
 ) -> list[Scored]:
-    """The candidates by falling score, each score within 0…1; equal scores keep the order in which they came.
+    """The best ``limit`` candidates (None: all) by falling score, each within 0…1; equal scores keep their order.
 
     ``space`` None means that there is no semantic leg (no embedder answers): keywords decide alone. A query without a
     term is decided by meaning alone. A candidate without a vector of its own counts as the median one.
@@ -151,11 +152,13 @@ def rank(
     columns = {"semantic": meaning, "keyword": words, "relevance": relevance, "confidence": confidence, "use": use}
     columns |= {f"semantic_{name}": part for name, part in semantic.items()}
     columns |= {f"keyword_{name}": part for name, part in keyword.items()}
-    names = list(columns)
-    table = np.stack(list(columns.values()), axis=1).tolist()
-    scores = score.tolist()
-    order = np.argsort(-score, kind="stable").tolist()
-    return [Scored(candidates[place].id, scores[place], dict(zip(names, table[place], strict=True))) for place in order]
+    order = np.argsort(-score, kind="stable")[:limit]
+    table = np.stack(list(columns.values()), axis=1)[order].tolist()
+    scores = score[order].tolist()
+    return [
+        Scored(candidates[place].id, points, dict(zip(columns, parts, strict=True)))
+        for place, points, parts in zip(order.tolist(), scores, table, strict=True)
+    ]
 
 
 def inverse_document_frequency(documents: int, frequency: int) -> float:

@@ -173,11 +173,12 @@ def search(
     candidates = _gather(bounds, asked, counted, vector)
     scored = rank(
         asked,
-        [candidate for candidate, _ in candidates.values()],
+        candidates,
         Corpus(counted.total, counted.average_length, counted.frequencies),
         Space(vector.background) if vector.vector is not None else None,
         Settings(semantic=settings.SEARCH_SEMANTIC_WEIGHT, keyword=settings.SEARCH_KEYWORD_WEIGHT),
-    )[: max(1, min(limit, LIMIT_AT_MOST))]
+        limit=max(1, min(limit, LIMIT_AT_MOST)),
+    )
     return _answer(asked, scored, counted.total, max_tokens, vector.problem)
 
 
@@ -269,16 +270,21 @@ nearest AS (
 GATHER = """
 WITH {legs}, pool AS ({pool})
 SELECT memory.id, memory.project_id, memory.source_file, memory.source_position, memory.term_count, memory.access_count,
-       memory.stated_confidence, extract(epoch FROM now() - memory.confirmed_at), memory.pinned_at IS NOT NULL,
+       memory.stated_confidence, extract(epoch FROM now() - memory.confirmed_at)::float8, memory.pinned_at IS NOT NULL,
        kind.half_life_days, kind.floor, {cosine},
-       (SELECT json_object_agg(posting.term_key, posting.frequency) FROM memories_posting AS posting
-        WHERE posting.memory_id = memory.id AND posting.project_id = memory.project_id AND posting.term_key = ANY(%s))
+       held.keys, held.frequencies
 FROM pool JOIN memories_memory AS memory USING (id) JOIN memories_memorytype AS kind ON kind.name = memory.memory_type_id
+CROSS JOIN LATERAL (
+    SELECT array_agg(posting.term_key) AS keys, array_agg(posting.frequency) AS frequencies
+    FROM unnest(%s::bigint[]) AS term (key) JOIN memories_posting AS posting
+    ON posting.term_key = term.key AND posting.project_id = memory.project_id AND posting.memory_id = memory.id
+) AS held
+ORDER BY memory.id
 """
 
 
-def _gather(bounds: Bounds, asked: Query, counted: Counted, vector: QueryVector) -> dict[Any, tuple[Candidate, float]]:
-    """Candidates of both legs with all that ranking needs, by memory id, each with its confidence."""
+def _gather(bounds: Bounds, asked: Query, counted: Counted, vector: QueryVector) -> list[Candidate]:
+    """Candidates of both legs with all that ranking needs, in the order of their ids."""
     legs: dict[str, str] = {}
     arguments: list[Any] = []
     rare = _rarest(asked, counted)
@@ -296,7 +302,7 @@ def _gather(bounds: Bounds, asked: Query, counted: Counted, vector: QueryVector)
         )
         vector_arguments = [HalfVector(vector.vector).to_text()]
     if not legs:
-        return {}
+        return []
     statement = GATHER.format(
         legs=", ".join(legs.values()),
         pool=" UNION ".join(f"SELECT id FROM {name}" for name in legs),
@@ -305,7 +311,7 @@ def _gather(bounds: Bounds, asked: Query, counted: Counted, vector: QueryVector)
     with connection.cursor() as cursor:
         cursor.execute(statement, [*arguments, *vector_arguments, [*asked.keys, *asked.marks]])
         rows = cursor.fetchall()
-    return {row[0]: _candidate(row) for row in sorted(rows, key=lambda row: row[0])}
+    return [_candidate(row) for row in rows]
 
 
 def _rarest(asked: Query, counted: Counted) -> dict[int, float]:
@@ -360,27 +366,41 @@ def _distance(space: EmbeddingSpace) -> str:
     return f"vector.embedding::halfvec({dimensions}) <=> %s::halfvec({dimensions})"
 
 
-def _candidate(row: tuple[Any, ...]) -> tuple[Candidate, float]:
-    (key, project_id, source, position, length, reads, stated, age, pinned, half_life, floor, cosine, frequencies) = row
+def _candidate(row: tuple[Any, ...]) -> Candidate:
+    (
+        key,
+        project_id,
+        source,
+        position,
+        length,
+        reads,
+        stated,
+        age,
+        pinned,
+        half_life,
+        floor,
+        cosine,
+        terms,
+        frequencies,
+    ) = row
     confidence = decay.confidence(
         stated=stated,
-        age=timedelta(seconds=float(age)),
+        age=timedelta(seconds=age),
         half_life_days=half_life,
         floor=floor,
         access_count=reads,
         pinned=pinned,
     )
-    candidate = Candidate(
+    return Candidate(
         id=key,
-        cosine=None if cosine is None else float(cosine),
-        term_frequencies={int(term): count for term, count in (frequencies or {}).items()},
+        cosine=cosine,
+        term_frequencies=dict(zip(terms or (), frequencies or (), strict=True)),
         length=length,
         source=(project_id, source) if source else None,
         position=position,
         confidence=confidence,
         access_count=reads,
     )
-    return candidate, confidence
 
 
 def _answer(asked: Query, scored: Sequence[Any], total: int, max_tokens: int, problem: str) -> SearchAnswer:
