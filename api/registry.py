@@ -53,7 +53,9 @@ class Call:
 
     @property
     def project_ids(self) -> list[int] | None:
-        """Keys of the projects to read; None for no bound. Costs a query when a project is named."""
+        """Keys of the projects to read; None for no bound. Costs a query when one of several projects is named."""
+        if self.caller.project_ids is not None and self.caller.project_names == (self.project_name,):
+            return list(self.caller.project_ids)
         return visible_project_ids(self.caller, self.project_name)
 
     def given(self, *names: str) -> dict[str, Any]:

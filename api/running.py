@@ -42,7 +42,7 @@ class UnknownCommand(Invalid):
     def __init__(self, sent: Any) -> None:
         if isinstance(sent, str) and sent.strip():
             message = f"Unknown command '{printable(sent.strip(), 60)}'."
-        elif sent is None or sent == "":
+        elif sent is None or isinstance(sent, str):
             message = "command is required"
         else:
             message = f"command must be a string, not {word_for(sent)}"

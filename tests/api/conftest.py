@@ -11,6 +11,12 @@ from tests.conftest import Person
 Ask = Callable[..., Any]
 
 
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: Any) -> None:
+    """Nobody logs in here, and a slow hash for each person would be most of a test's time."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def ask(client: Client) -> Ask:
     """`ask(person, "search", query="x")` posts to the webhook and gives the response; its JSON is `.json()`."""
