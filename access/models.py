@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.validators import RegexValidator
@@ -75,6 +75,14 @@ class MemberManager(UserManager.from_queryset(MemberQuerySet)):  # type: ignore[
 
     use_in_migrations = False
 
+    def create_superuser(
+        self, username: str, email: str | None = None, password: str | None = None, **fields: Any
+    ) -> "Member":
+        """What Django calls a superuser is an owner here: its flags would pass by the role."""
+        for flag in ("is_staff", "is_superuser"):
+            fields.pop(flag, None)
+        return self.create_user(username, email, password, **{**fields, "role": Role.OWNER, "all_projects": True})
+
 
 class Member(AbstractUser):
     """A person who logs in. The role says what they may do, the projects where.
@@ -93,6 +101,8 @@ class Member(AbstractUser):
     objects = MemberManager()  # type: ignore[misc]
 
     class Meta(AbstractUser.Meta):
+        verbose_name = "member"
+        verbose_name_plural = "members"
         ordering = ["username"]
         constraints = [
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="member_role_is_known"),
@@ -185,6 +195,30 @@ class RoleToken(models.Model):
         if self.expires_at and self.expires_at <= timezone.now():
             return "replaced" if self.replaced_by_id else "expired"
         return "active"
+
+
+class TokenUseFlushQuerySet(models.QuerySet["TokenUseFlush"]):
+    """The one row, for the one who flushes."""
+
+    def locked(self) -> "TokenUseFlush":
+        """The row, made if need be, locked until the transaction ends."""
+        self.get_or_create()
+        return self.select_for_update().get()
+
+
+class TokenUseFlush(models.Model):
+    """Which batch of use counts was added last, so that none is added twice; see access/rates.py. One row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    batch = models.CharField(max_length=32, blank=True, editable=False)
+
+    objects = TokenUseFlushQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="token_use_flush_is_one_row")]
+
+    def __str__(self) -> str:
+        return self.batch
 
 
 class AuditOutcome(models.TextChoices):

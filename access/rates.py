@@ -1,21 +1,25 @@
 """Per-token rates and use counts, kept over the Redis protocol so that a call costs no database write."""
 
 import time
+import uuid
 from dataclasses import dataclass
 from functools import cache
 
 import redis
 import structlog
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
 from access.callers import Caller
 from access.errors import TooManyCalls
-from access.models import RoleToken
+from access.models import RoleToken, TokenUseFlush
 
 WINDOW_SECONDS = 60
 USES_KEY = "zikra:token-uses"
+STAGED_KEY = f"{USES_KEY}:flushing"
+BATCH_FIELD = b"batch"  # no token's id looks like this
 
 log = structlog.get_logger(__name__)
 
@@ -59,15 +63,37 @@ def count_call(caller: Caller) -> RateState:
 
 
 def flush_token_uses() -> int:
-    """Add the counted uses to the tokens' rows and stamp their last use; answers how many tokens were touched."""
-    staged = f"{USES_KEY}:flushing"
+    """Add the counted uses to the tokens' rows and stamp their last use; answers how many tokens were touched.
+
+    Each use is added once, whenever a process dies or two of them flush at once: the counts are set aside as a batch
+    with an id, the batch's id is written in the transaction that adds it, and a batch is thrown away only by a later
+    flush that finds its id there. All of it happens under the lock of that row.
+    """
     server = _server()
-    if not server.exists(staged) and not server.exists(USES_KEY):
+    if not server.exists(USES_KEY, STAGED_KEY):
         return 0
-    if not server.exists(staged):
-        server.rename(USES_KEY, staged)
-    uses: dict[bytes, bytes] = server.hgetall(staged)  # type: ignore[assignment]
-    for token_id, count in uses.items():
-        RoleToken.objects.filter(pk=token_id.decode()).update(hits=F("hits") + int(count), last_used_at=timezone.now())
-    server.delete(staged)
+    with transaction.atomic():
+        last = TokenUseFlush.objects.locked()
+        uses = _set_aside(server, last.batch)
+        batch = uses.pop(BATCH_FIELD, b"").decode()
+        if not uses:
+            return 0
+        for token_id, count in uses.items():
+            RoleToken.objects.filter(pk=token_id.decode()).update(
+                hits=F("hits") + int(count), last_used_at=timezone.now()
+            )
+        last.batch = batch
+        last.save(update_fields=["batch"])
     return len(uses)
+
+
+def _set_aside(server: redis.Redis, applied: str) -> dict[bytes, bytes]:
+    """The batch that waits to be added, by token id, with its own id; empty when there is nothing to add."""
+    if applied and server.hget(STAGED_KEY, BATCH_FIELD) == applied.encode():
+        server.delete(STAGED_KEY)
+    if not server.exists(STAGED_KEY):
+        if not server.exists(USES_KEY):
+            return {}
+        server.rename(USES_KEY, STAGED_KEY)
+    server.hsetnx(STAGED_KEY, BATCH_FIELD, uuid.uuid4().hex)
+    return server.hgetall(STAGED_KEY)  # type: ignore[return-value]
