@@ -16,13 +16,14 @@ from access.callers import Caller
 from access.errors import Conflict, Invalid, NotFound, OutOfScope
 from access.models import Member, Project, RoleToken
 from access.roles import Role
-from access.scope import make_project
+from access.scope import check_project_name, make_project
 
 TOKEN_START = "zikra"  # noqa: S105 - the readable beginning of every token, not a secret
 PREFIX_BYTES = 5  # 40 random bits: enough that two tokens hardly ever share a prefix; the secret alone protects.
 SECRET_BYTES = 32  # 256 random bits, so that a fast keyed hash is enough.
 LABEL_LENGTH = 200
 MAX_EXPIRY_DAYS = 3650
+MOST_CALLS_PER_MINUTE = 2**31 - 1  # PostgreSQL's integer
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,13 @@ def make_token(
     (OutOfScope otherwise). expires_at: None for a token that does not expire.
     """
     caller.require(Role.OWNER)
-    names = None if project_names is None else sorted({name.strip() for name in project_names})
-    _refuse_wider_scope(caller, names)
+    names = _scope_of(caller, project_names)
+    label = _checked_label(label)
+    if rate_per_minute is not None and not 0 <= rate_per_minute <= MOST_CALLS_PER_MINUTE:
+        problem = (
+            f"A rate lies between 0 (no limit) and {MOST_CALLS_PER_MINUTE} commands a minute, not at {rate_per_minute}."
+        )
+        raise Invalid(problem, fields={"rate_per_minute": [problem]})
     if expires_at is not None and expires_at <= timezone.now():
         raise Invalid("The expiry lies in the past.", fields={"expires_in_days": ["must be at least 1"]})
     with transaction.atomic():
@@ -76,32 +82,34 @@ def token_for_secret(secret: str) -> RoleToken | None:
     prefix, _, tail = rest.partition("_")
     if start != TOKEN_START or not tail or len(secret) > LABEL_LENGTH or not secret.isascii():
         return None
-    row = RoleToken.objects.usable().filter(prefix=prefix).first() if "\x00" not in prefix else None
+    usable = RoleToken.objects.usable().select_related("member")
+    row = usable.filter(prefix=prefix).first() if "\x00" not in prefix else None
     if row is None or not hmac.compare_digest(row.digest, hash_secret(secret)):
         return None
-    if row.member_id is not None and not Member.objects.filter(pk=row.member_id, is_active=True).exists():
-        return None
-    return row
+    return row if row.member is None or row.member.is_active else None
 
 
 def revoke_token(caller: Caller, token: RoleToken) -> RoleToken:
     """Close the door for a token at once. Revoking a revoked one changes nothing."""
-    caller.require(Role.OWNER)
-    if token.revoked_at is None:
-        token.revoked_at = timezone.now()
-        token.revoked_by = caller.name
-        token.save(update_fields=["revoked_at", "revoked_by"])
+    with transaction.atomic():
+        locked = _locked(caller, token)
+        if locked.revoked_at is None:
+            locked.revoked_at = timezone.now()
+            locked.revoked_by = caller.name[:LABEL_LENGTH]
+            locked.save(update_fields=["revoked_at", "revoked_by"])
+    token.refresh_from_db()
     return token
 
 
 def rotate_token(caller: Caller, token: RoleToken, *, grace: timedelta = timedelta()) -> NewToken:
     """Replace a token's secret: a new token of the same label, role, scope and rate; the old one ends after `grace`.
 
-    Raises Conflict when the token is not active.
+    Raises Conflict when the token is not active, or was rotated already and lives out its grace.
     """
-    caller.require(Role.OWNER)
     with transaction.atomic():
-        old = RoleToken.objects.select_for_update().get(pk=token.pk)
+        old = _locked(caller, token)
+        if old.state == "active" and old.replaced_by_id:
+            raise Conflict(f"The token '{old.label}' was rotated already.", hint="Rotate the one that replaced it.")
         if old.state != "active":
             raise Conflict(f"The token '{old.label}' is {old.state}; only an active token can be rotated.")
         row, secret = _new_row(label=old.label, role=Role(old.role), created_by=caller.name, member=old.member)
@@ -114,25 +122,28 @@ def rotate_token(caller: Caller, token: RoleToken, *, grace: timedelta = timedel
 
 def rescope_token(caller: Caller, token: RoleToken, project_names: Iterable[str] | None) -> RoleToken:
     """Limit a token to the named projects, or open it to all with None. Needs an owner whose scope holds them."""
-    caller.require(Role.OWNER)
-    names = None if project_names is None else sorted({name.strip() for name in project_names})
-    _refuse_wider_scope(caller, names)
     with transaction.atomic():
-        token.all_projects = names is None
-        token.save(update_fields=["all_projects"])
-        token.projects.set([] if names is None else [_project(caller, name) for name in names])
+        locked = _locked(caller, token)
+        names = _scope_of(caller, project_names)
+        locked.all_projects = names is None
+        locked.save(update_fields=["all_projects"])
+        locked.projects.set([] if names is None else [_project(caller, name) for name in names])
+    token.refresh_from_db()
     return token
 
 
 def find_token(caller: Caller, *, token_id: str = "", label: str = "") -> RoleToken:
-    """The token with this id, or the only active one with this label, in the caller's sight. Raises NotFound or Conflict."""
+    """The token with this id, or the only active one with this label, in the caller's sight.
+
+    A token that was rotated and lives out its grace is found by its id alone. Raises NotFound or Conflict.
+    """
     visible = RoleToken.objects.visible_to(caller)
     if token_id:
         found = visible.filter(pk=_uuid(token_id)).first()
         if found is None:
             raise NotFound("Token not found")
         return found
-    named = list(visible.usable().filter(label=label.replace("\x00", ""))[:2])
+    named = list(visible.usable().filter(label=label.strip().replace("\x00", ""), replaced_by=None)[:2])
     if not named:
         raise NotFound("Token not found")
     if len(named) > 1:
@@ -153,9 +164,9 @@ def _new_row(*, label: str, role: Role, created_by: str, member: Member | None) 
     prefix = secrets.token_hex(PREFIX_BYTES)
     secret = f"{TOKEN_START}_{prefix}_{secrets.token_urlsafe(SECRET_BYTES)}"
     row = RoleToken(
-        label=label[:LABEL_LENGTH],
+        label=label,
         role=role,
-        created_by=created_by,
+        created_by=created_by[:LABEL_LENGTH],
         member=member,
         prefix=prefix,
         digest=hash_secret(secret),
@@ -170,7 +181,7 @@ def _end_after(token: RoleToken, grace: timedelta, *, by: str, replaced_by: Role
     if grace:
         token.expires_at = min(filter(None, [token.expires_at, now + grace]))
     else:
-        token.revoked_at, token.revoked_by = now, by
+        token.revoked_at, token.revoked_by = now, by[:LABEL_LENGTH]
     token.save(update_fields=["replaced_by", "expires_at", "revoked_at", "revoked_by"])
 
 
@@ -178,9 +189,30 @@ def _project(caller: Caller, name: str) -> Project:
     return Project.objects.visible_to(caller).filter(name=name).first() or make_project(caller, name)
 
 
-def _refuse_wider_scope(caller: Caller, names: list[str] | None) -> None:
-    if caller.project_ids is None:
-        return
-    outside = [name for name in names or ["every project"] if name not in caller.project_names]
-    if outside:
-        raise OutOfScope(list(caller.project_names), outside[0])
+def _scope_of(caller: Caller, project_names: Iterable[str] | None) -> list[str] | None:
+    """The checked names without doubles. Raises Invalid for none at all, OutOfScope for one outside the caller's."""
+    names = None if project_names is None else sorted({check_project_name(name) for name in project_names})
+    if names == []:
+        problem = "A token reaches at least one project; leave the scope out for every project."
+        raise Invalid(problem, fields={"project_scope": [problem]})
+    if caller.project_ids is not None:
+        outside = [name for name in names or ["every project"] if name not in caller.project_names]
+        if outside:
+            raise OutOfScope(list(caller.project_names), outside[0])
+    return names
+
+
+def _locked(caller: Caller, token: RoleToken) -> RoleToken:
+    """The token's row for changing. Raises Forbidden for all but owners, NotFound out of the caller's sight."""
+    caller.require(Role.OWNER)
+    if not RoleToken.objects.visible_to(caller).filter(pk=token.pk).exists():
+        raise NotFound("Token not found")
+    return RoleToken.objects.select_for_update().get(pk=token.pk)
+
+
+def _checked_label(label: str) -> str:
+    trimmed = " ".join(label.replace("\x00", "").split())
+    if not trimmed or len(trimmed) > LABEL_LENGTH:
+        problem = f"A token's label has 1 to {LABEL_LENGTH} characters, not {len(trimmed)}."
+        raise Invalid(problem, fields={"label": [problem]})
+    return trimmed

@@ -26,33 +26,41 @@ class Command(OperatorCommand):
         deeds = parser.add_subparsers(dest="deed", required=True, metavar="create|list|rotate|revoke")
         create = deeds.add_parser("create", help="make a token and show it once")
         create.add_argument("--label", required=True, help="who or what uses it, such as 'ana, laptop'")
-        create.add_argument("--role", default=Role.COLLABORATOR.value, help="guest, collaborator (default), admin or owner")
-        create.add_argument("--project", action="append", metavar="NAME", help="a project it reaches; repeat for more; none: all")
-        create.add_argument("--expires-in-days", type=int, metavar="N", help=f"1 to {MAX_EXPIRY_DAYS}; without it never")
-        create.add_argument("--rate", type=int, metavar="N", help="commands a minute, 0 for no limit; without it the portal's")
+        create.add_argument(
+            "--role", default=Role.COLLABORATOR.value, help="guest, collaborator (default), admin or owner"
+        )
+        create.add_argument(
+            "--project", action="append", metavar="NAME", help="a project it reaches; repeat for more; none: all"
+        )
+        create.add_argument(
+            "--expires-in-days", type=int, metavar="N", help=f"1 to {MAX_EXPIRY_DAYS}; without it never"
+        )
+        create.add_argument(
+            "--rate", type=int, metavar="N", help="commands a minute, 0 for no limit; without it the portal's"
+        )
         create.add_argument("--member", metavar="USERNAME", help="the person it acts for")
         listing = deeds.add_parser("list", help="show the tokens")
         listing.add_argument("--all", action="store_true", help="also expired, replaced and revoked ones")
         rotate = deeds.add_parser("rotate", help="replace a token by a new one of the same role and scope")
         rotate.add_argument("token", metavar="ID|LABEL")
-        rotate.add_argument("--grace-hours", type=float, default=0.0, metavar="N", help="how long the old one still works")
+        rotate.add_argument(
+            "--grace-hours", type=float, default=0.0, metavar="N", help="how long the old one still works"
+        )
         revoke = deeds.add_parser("revoke", help="close the door for a token at once")
         revoke.add_argument("token", metavar="ID|LABEL")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do the one deed."""
-        {"create": self.create, "list": self.list, "rotate": self.rotate, "revoke": self.revoke}[options["deed"]](options)
+        {"create": self.create, "list": self.list, "rotate": self.rotate, "revoke": self.revoke}[options["deed"]](
+            options
+        )
 
     def create(self, options: dict[str, Any]) -> None:
         """Make a token."""
-        if not options["label"].strip():
-            raise Invalid("A token needs a label.")
-        if options["rate"] is not None and options["rate"] < 0:
-            raise Invalid(f"A rate is 0 or more commands a minute, not {options['rate']}.")
         with transaction.atomic():
             new = make_token(
                 self.operator,
-                options["label"].strip(),
+                options["label"],
                 _role(options["role"]),
                 project_names=names_in(options["project"]) or None,
                 expires_at=_expiry(options["expires_in_days"]),
@@ -72,13 +80,17 @@ class Command(OperatorCommand):
     def rotate(self, options: dict[str, Any]) -> None:
         """Replace a token's secret."""
         if not 0 <= options["grace_hours"] <= 24 * MAX_EXPIRY_DAYS:
-            raise Invalid(f"Hours of grace lie between 0 and {24 * MAX_EXPIRY_DAYS}, not at {options['grace_hours']:g}.")
+            raise Invalid(
+                f"Hours of grace lie between 0 and {24 * MAX_EXPIRY_DAYS}, not at {options['grace_hours']:g}."
+            )
         old = self.found(options["token"])
         with transaction.atomic():
             new = rotate_token(self.operator, old, grace=timedelta(hours=options["grace_hours"]))
             self.audit("rotate_token", _subject(new.row))
         self.show(new, "Rotated")
-        ends = f"works for {options['grace_hours']:g} more hours" if options["grace_hours"] else "does not work any more"
+        ends = (
+            f"works for {options['grace_hours']:g} more hours" if options["grace_hours"] else "does not work any more"
+        )
         self.stdout.write(f"The old one ({old.prefix}…) {ends}.")
 
     def revoke(self, options: dict[str, Any]) -> None:
@@ -119,7 +131,11 @@ def _expiry(days: int | None) -> datetime | None:
 
 
 def _scope(token: RoleToken) -> str:
-    return "all projects" if token.all_projects else ", ".join(project.name for project in token.projects.all()) or "no project"
+    return (
+        "all projects"
+        if token.all_projects
+        else ", ".join(project.name for project in token.projects.all()) or "no project"
+    )
 
 
 def _row(token: RoleToken) -> tuple[str, ...]:
