@@ -104,7 +104,7 @@ def _redis_url() -> Iterator[CheckMessage]:
 def _database() -> Iterator[CheckMessage]:
     database: dict[str, Any] = settings.DATABASES["default"]
     # The settings name PostgreSQL's engine whatever the address says, so the address itself is asked.
-    given = os.environ.get("DATABASE_URL", "postgresql:").partition(":")[0]
+    given = (os.environ.get("DATABASE_URL") or "postgresql:").partition(":")[0]
     if given not in POSTGRESQL_SCHEMES:
         yield Error(
             f"DATABASE_URL begins with '{given}://'; the portal needs PostgreSQL.",

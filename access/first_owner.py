@@ -83,7 +83,11 @@ class FirstOwner:
         known = RoleToken.objects.filter(prefix=prefix).first()
         if known is None:
             return f"because {file.name} held none of this portal's"
-        if known.state == "active" and token_for_secret(text) is None and (known.member is None or known.member.is_active):
+        if (
+            known.state == "active"
+            and token_for_secret(text) is None
+            and (known.member is None or known.member.is_active)
+        ):
             return f"because the one in {file.name} no longer fits SECRET_KEY"
         return ""
 

@@ -157,7 +157,9 @@ def _mask_sk_keys(text: str) -> tuple[str, int]:
 
 _PEM_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_PEM_LINE = re.compile(r"(?:\s|\\[nr]|[\"'+,])*(?:[A-Za-z0-9\-]{3,20}: [^\n\\]{1,100}|[A-Za-z0-9+/=]+)(?=\s|\\[nr]|[\"'+,]|\Z)")
+_PEM_LINE = re.compile(
+    r"(?:\s|\\[nr]|[\"'+,])*(?:[A-Za-z0-9\-]{3,20}: [^\n\\]{1,100}|[A-Za-z0-9+/=]+)(?=\s|\\[nr]|[\"'+,]|\Z)"
+)
 _KEY_MATERIAL = re.compile(r"[A-Za-z0-9+/=]{16,}")
 SHORTEST_CUT_KEY = 8
 
@@ -236,7 +238,9 @@ def _mask_key_paths(text: str) -> tuple[str, int]:
             start = max(path_start, found.start() - LONGEST_PATH)
         examined, path_start = found.end(), start
         path = text[start : found.end()]
-        if ("/" not in path and "\\" not in path) or (_PUBLIC_FILE.search(path) and "key" not in path[path.rfind("/") + 1 :]):
+        if ("/" not in path and "\\" not in path) or (
+            _PUBLIC_FILE.search(path) and "key" not in path[path.rfind("/") + 1 :]
+        ):
             continue
         # `host:/path` and `file:/path` keep what stands before the path.
         start += len(path) - len(re.sub(r"^[\w.\-]{2,60}:(?://)?(?=[/~])", "", path))
@@ -247,7 +251,9 @@ def _mask_key_paths(text: str) -> tuple[str, int]:
 
 # --- Headers and addresses ----------------------------------------------------------------------------------------
 
-_SCHEMES = frozenset({"bearer", "basic", "token", "apikey", "api-key", "key", "negotiate", "digest", "jwt", "oauth", "splunk", "ssws"})
+_SCHEMES = frozenset(
+    {"bearer", "basic", "token", "apikey", "api-key", "key", "negotiate", "digest", "jwt", "oauth", "splunk", "ssws"}
+)
 _AUTHORIZATION = re.compile(
     r"(authorization(?:\\{0,7}[\"'])?\]?[ \t]{0,3}(?:=>|[:=])[ \t]{0,3}(?:[bfr](?=[\"']))?(?:\\{0,7}[\"'`])?)"
     r"(?:([A-Za-z][A-Za-z\-]{2,12})[ \t]{1,4})?(\$\([^)\n]{0,200}\)|[^\s\"'`\\,;]+)",
@@ -280,7 +286,13 @@ def _mask_authorization(text: str) -> tuple[str, int]:
         if not known and not _looks_random(bare):
             return match[0]
         count += 1
-        kind = "basic credentials" if scheme.lower() == "basic" else "bearer token" if scheme.lower() == "bearer" else "authorization"
+        kind = (
+            "basic credentials"
+            if scheme.lower() == "basic"
+            else "bearer token"
+            if scheme.lower() == "bearer"
+            else "authorization"
+        )
         return f"{match[1]}{scheme + ' ' if scheme else ''}[masked: {kind}]{value[len(bare) :]}"
 
     return _AUTHORIZATION.sub(replaced, text), count
@@ -483,10 +495,14 @@ def _assigned_value(text: str, separator: int) -> tuple[int, int, str] | None:
     if sign == ":" and (typed := _TYPE_THEN_TEXT.match(text, begin)):
         begin = typed.end()
     if quote := _QUOTE.match(text, begin):
-        closes = (end == separator and text[start - 1 : start] == quote[2]) or text[quote.end() : quote.end() + 1] in _CLOSERS
+        closes = (end == separator and text[start - 1 : start] == quote[2]) or text[
+            quote.end() : quote.end() + 1
+        ] in _CLOSERS
         if closes and sign == ":":  # the quote ends a text such as "Password: "
             return None
-        if sign in ("==", "===") and not _looks_random(text[quote.end() : quote.end() + LONGEST_NAME].split(quote[2])[0]):
+        if sign in ("==", "===") and not _looks_random(
+            text[quote.end() : quote.end() + LONGEST_NAME].split(quote[2])[0]
+        ):
             kind = kind if kind in ("password", "secret") else ""
         return _quoted_value(text, quote, name, kind) if kind else None
     bare = _BARE_VALUE.match(text, begin)
@@ -558,10 +574,17 @@ def _bare_after_colon(text: str, name: str, name_start: int, bare: re.Match[str]
     begin = bare.start()
     value = bare[0] if _is_masked(bare[0]) else bare[0].rstrip(_TRAILERS)
     quoted = (blanks or "-" in name) and name_start > 0 and text[name_start - 1] in "\"'"
-    strict = not (quoted and text[bare.end() : bare.end() + 1] == text[name_start - 1]) and not _alone_on_its_line(text, name_start, bare)
+    strict = not (quoted and text[bare.end() : bare.end() + 1] == text[name_start - 1]) and not _alone_on_its_line(
+        text, name_start, bare
+    )
     if strict and not _looks_random(value):
         return begin
-    if not value or value.startswith(("//", "http://", "https://", "&")) or _CALL.match(bare[0]) or not _may_be_secret(value, name):
+    if (
+        not value
+        or value.startswith(("//", "http://", "https://", "&"))
+        or _CALL.match(bare[0])
+        or not _may_be_secret(value, name)
+    ):
         return begin
     if not blanks and name_start and text[name_start - 1] == "/":  # //name:8080 is an address
         return begin
@@ -575,7 +598,9 @@ def _alone_on_its_line(text: str, name_start: int, bare: re.Match[str]) -> bool:
     line_start = max(text.rfind("\n", max(0, name_start - LONGEST_NAME), name_start) + 1, name_start - LONGEST_NAME, 0)
     line_end = text.find("\n", bare.end(), bare.end() + LONGEST_NAME)
     rest = text[bare.end() : line_end if line_end >= 0 else bare.end() + LONGEST_NAME].strip()
-    return bool(_LINE_HEAD.match(text[line_start:name_start])) and (not rest or rest.startswith(("#", "//", "\\n", "\\r")))
+    return bool(_LINE_HEAD.match(text[line_start:name_start])) and (
+        not rest or rest.startswith(("#", "//", "\\n", "\\r"))
+    )
 
 
 def _bare_after_equals(text: str, name: str, name_start: int, bare: re.Match[str], blanks: bool) -> int:
@@ -655,10 +680,16 @@ MASKERS: tuple[tuple[tuple[str, ...], Callable[[str], tuple[str, int]]], ...] = 
     (("private key",), _mask_private_keys),
     (("zikra_",), _with_kept(r"[masked: zikra token \1]", r"zikra_([0-9a-f]{10})_[A-Za-z0-9_\-]{16,}")),
     (("sk-",), _mask_sk_keys),
-    (("k_live_", "k_test_"), _by_shape("stripe key", r"[rs]k_(?:live|test)_(?<![A-Za-z0-9][rs]k_(?:live|test)_)[A-Za-z0-9]{10,}")),
+    (
+        ("k_live_", "k_test_"),
+        _by_shape("stripe key", r"[rs]k_(?:live|test)_(?<![A-Za-z0-9][rs]k_(?:live|test)_)[A-Za-z0-9]{10,}"),
+    ),
     (("whsec_",), _by_shape("stripe key", r"whsec_[A-Za-z0-9+/=]{16,}")),
     (("github_pat_",), _by_shape("github token", r"github_pat_[A-Za-z0-9_]{16,}")),
-    (("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), _by_shape("github token", r"gh[pousr]_(?<![A-Za-z0-9_]gh[pousr]_)[A-Za-z0-9]{16,}")),
+    (
+        ("ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
+        _by_shape("github token", r"gh[pousr]_(?<![A-Za-z0-9_]gh[pousr]_)[A-Za-z0-9]{16,}"),
+    ),
     (("glpat-",), _by_shape("gitlab token", r"glpat-[A-Za-z0-9_\-]{16,}")),
     (("npm_",), _by_shape("npm token", r"npm_(?<![A-Za-z0-9_]npm_)[A-Za-z0-9]{30,}")),
     (("hf_",), _by_shape("hugging face token", r"hf_(?<![A-Za-z0-9_]hf_)[A-Za-z0-9]{30,}")),

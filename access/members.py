@@ -16,7 +16,7 @@ from access.callers import Caller
 from access.errors import Conflict, Invalid, NotFound, OutOfScope
 from access.models import Member, Membership, Project
 from access.roles import ROLE_ORDER, Role
-from access.scope import make_project
+from access.scope import check_project_name, make_project
 
 PASSWORD_BYTES = 15  # 120 random bits in 20 characters: out of reach for guessing, short enough to type once.
 
@@ -144,13 +144,20 @@ def _refreshed(member: Member) -> Member:
 
 
 def _keep_an_owner(member: Member, deed: str) -> None:
-    if not Member.objects.active_owners().exclude(pk=member.pk).exists() and member.is_active and member.role == Role.OWNER:
-        raise Conflict(f"{member} is the last active owner and cannot be {deed}.", hint="Make another active member an owner first.")
+    if (
+        not Member.objects.active_owners().exclude(pk=member.pk).exists()
+        and member.is_active
+        and member.role == Role.OWNER
+    ):
+        raise Conflict(
+            f"{member} is the last active owner and cannot be {deed}.",
+            hint="Make another active member an owner first.",
+        )
 
 
 def _allowed_names(caller: Caller, role: Role, project_names: Iterable[str] | None) -> list[str] | None:
     """The names without doubles. Raises OutOfScope when they, or what the role sees by itself, exceed the caller's scope."""
-    names = None if project_names is None else sorted({name.strip() for name in project_names})
+    names = None if project_names is None else sorted({check_project_name(name) for name in project_names})
     if caller.project_ids is None:
         return names
     if names is None or role == Role.OWNER:
@@ -165,7 +172,9 @@ def _place(caller: Caller, member: Member, names: list[str] | None) -> None:
     """Make the member's memberships exactly these; those that stay keep their date."""
     projects = [] if names is None else [_project(caller, name) for name in names]
     member.memberships.exclude(project__in=projects).delete()
-    Membership.objects.bulk_create([Membership(member=member, project=project) for project in projects], ignore_conflicts=True)
+    Membership.objects.bulk_create(
+        [Membership(member=member, project=project) for project in projects], ignore_conflicts=True
+    )
 
 
 def _project(caller: Caller, name: str) -> Project:

@@ -34,9 +34,13 @@ class OperatorCommand(BaseCommand):
         except Refusal as refusal:
             raise Error(in_words(refusal)) from refusal
         except (OperationalError, InterfaceError) as error:
-            raise Error("The portal's database does not answer; start it with ./zikra up or set DATABASE_URL.") from error
+            raise Error(
+                "The portal's database does not answer; start it with ./zikra up or set DATABASE_URL."
+            ) from error
         except ProgrammingError as error:
-            raise Error("The portal's database has no tables yet; ./zikra up makes them, or run ./zikra migrate.") from error
+            raise Error(
+                "The portal's database has no tables yet; ./zikra up makes them, or run ./zikra migrate."
+            ) from error
 
     @property
     def operator(self) -> Caller:

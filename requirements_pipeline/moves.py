@@ -41,7 +41,13 @@ def promote_requirement(caller: Caller, requirement: Requirement, promote_to: st
         locked.save(update_fields=["state", "promoted_by", "promoted_at", "updated_at"])
         if memory_type:
             save_memory(
-                caller, locked.project, memory_type, locked.title, content_md=as_text(locked), module=locked.module, tags=locked.tags
+                caller,
+                locked.project,
+                memory_type,
+                locked.title,
+                content_md=as_text(locked),
+                module=locked.module,
+                tags=locked.tags,
             )
     return locked
 

@@ -41,7 +41,9 @@ def find_requirement(
     return found
 
 
-def list_requirements(caller: Caller, project_ids: list[int] | None, *, status: str = "", limit: int = 20) -> RequirementList:
+def list_requirements(
+    caller: Caller, project_ids: list[int] | None, *, status: str = "", limit: int = 20
+) -> RequirementList:
     """Requirements in sight, the most urgent first, newest first among equals.
 
     status: a state, "pending" (not yet promoted) or "resolved" (done or rejected); empty for all. limit: clamped to

@@ -116,7 +116,9 @@ def _checked_state(state: str) -> RequirementState:
 
 
 def _checked_list(field: str, values: Iterable[str] | None, at_most: int, length: int) -> list[str]:
-    kept = list(dict.fromkeys(_bounded(field, " ".join(value.split()), length) for value in values or () if value.strip()))
+    kept = list(
+        dict.fromkeys(_bounded(field, " ".join(value.split()), length) for value in values or () if value.strip())
+    )
     if len(kept) > at_most:
         raise _problem(field, f"There are {len(kept)} entries; {at_most} is the limit.")
     return kept

@@ -42,7 +42,9 @@ class Run(models.Model):
     tokens_output = models.PositiveBigIntegerField(null=True)
     tokens_cache_read = models.PositiveBigIntegerField(null=True)
     tokens_cache_creation = models.PositiveBigIntegerField(null=True)
-    cost_usd = models.DecimalField(max_digits=14, decimal_places=6, null=True, help_text="As reported; empty when unknown.")
+    cost_usd = models.DecimalField(
+        max_digits=14, decimal_places=6, null=True, help_text="As reported; empty when unknown."
+    )
     files_modified = ArrayField(models.CharField(max_length=1000), default=list)
     duration_s = models.FloatField(null=True)
     finished_at = models.DateTimeField(default=timezone.now)
@@ -61,7 +63,9 @@ class Run(models.Model):
                 condition=~models.Q(session_id=""),
                 name="one_run_per_session_and_project",
             ),
-            models.CheckConstraint(condition=models.Q(cost_usd=None) | models.Q(cost_usd__gte=0), name="cost_is_not_negative"),
+            models.CheckConstraint(
+                condition=models.Q(cost_usd=None) | models.Q(cost_usd__gte=0), name="cost_is_not_negative"
+            ),
         ]
         indexes = [models.Index(fields=["project", "-created_at"], name="run_newest")]
 
@@ -74,7 +78,9 @@ class PromptPickupQuerySet(models.QuerySet["PromptPickup"]):
 
     def open_for(self, project_id: int, runner: str, *, since: datetime) -> Self:
         """Pickups of a runner in a project that no run is linked to yet, newest first."""
-        return self.filter(project_id=project_id, runner=runner, run=None, picked_up_at__gte=since).order_by("-picked_up_at", "-pk")
+        return self.filter(project_id=project_id, runner=runner, run=None, picked_up_at__gte=since).order_by(
+            "-picked_up_at", "-pk"
+        )
 
 
 class PromptPickup(models.Model):
@@ -91,7 +97,9 @@ class PromptPickup(models.Model):
     objects = PromptPickupQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["project", "runner", "picked_up_at"], condition=models.Q(run=None), name="pickup_open")]
+        indexes = [
+            models.Index(fields=["project", "runner", "picked_up_at"], condition=models.Q(run=None), name="pickup_open")
+        ]
 
     def __str__(self) -> str:
         return f"{self.runner}: {self.prompt_name}"

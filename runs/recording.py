@@ -131,7 +131,11 @@ def _opened(caller: Caller, project: Project, run_id: uuid.UUID | None, session:
 
 def _own(caller: Caller, run: Run) -> Run:
     """The run, when it is the caller's: of the same member, or, where tokens belong to nobody, of the same label."""
-    mine = (run.member_id == caller.member_id) if run.member_id or caller.member_id else (run.reported_by == caller.name[:NAME_LENGTH])
+    mine = (
+        (run.member_id == caller.member_id)
+        if run.member_id or caller.member_id
+        else (run.reported_by == caller.name[:NAME_LENGTH])
+    )
     if not mine:
         what = f"The session '{run.session_id}'" if run.session_id else "This run"
         raise Conflict(f"{what} was reported by somebody else.", hint="Report your own session under an id of its own.")

@@ -43,7 +43,12 @@ def test_the_first_start_makes_an_owner_who_can_log_in_and_a_token_that_opens(da
     assert (member.username, member.role, member.all_projects) == ("owner", Role.OWNER, True)
     token = token_for_secret((data / "owner.token").read_text().strip())
     caller = caller_for_token(token)
-    assert (caller.name, caller.role, caller.project_ids, caller.member_id) == ("first owner", Role.OWNER, None, member.pk)
+    assert (caller.name, caller.role, caller.project_ids, caller.member_id) == (
+        "first owner",
+        Role.OWNER,
+        None,
+        member.pk,
+    )
     assert (mode(data / "owner.token"), mode(data / "owner.password")) == (0o600, 0o600)
     assert sorted(file.name for file in data.iterdir()) == ["owner.password", "owner.token"]
     assert told == (
@@ -109,7 +114,10 @@ def test_an_owner_who_is_there_already_is_kept(data, owner):
     told = run(data)
     assert not (data / "owner.password").exists()
     assert Member.objects.get() == owner.member
-    assert told == f"Made the first owner's token, because there was no owner.token; its text is in {data / 'owner.token'}\n"
+    assert (
+        told
+        == f"Made the first owner's token, because there was no owner.token; its text is in {data / 'owner.token'}\n"
+    )
 
 
 @pytest.mark.django_db
@@ -133,7 +141,9 @@ def test_two_starts_at_once_make_one_owner_and_one_token(data):
 
     environment = {**os.environ, "DATABASE_URL": _url_of(connection.settings_dict)}
     command = [sys.executable, str(BASE / "manage.py"), "first_owner", "--data-dir", str(data)]
-    processes = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(3)]
+    processes = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(3)
+    ]
     told = [process.communicate(timeout=120) for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], told
     assert (Member.objects.count(), RoleToken.objects.count()) == (1, 1)

@@ -68,7 +68,10 @@ SECRETS = [
     ("--password=hunter", "--password=[masked: password]"),
     ("--api-key 'quoted-key'", "--api-key '[masked: key]'"),
     ('{"password":"hunter2","user":"ana"}', '{"password":"[masked: password]","user":"ana"}'),
-    ('{"apiKey" : "abcdef", "client_secret":"g h"}', '{"apiKey" : "[masked: key]", "client_secret":"[masked: secret]"}'),
+    (
+        '{"apiKey" : "abcdef", "client_secret":"g h"}',
+        '{"apiKey" : "[masked: key]", "client_secret":"[masked: secret]"}',
+    ),
     ('{"accessToken":"abcdef"}', '{"accessToken":"[masked: token]"}'),
     (r'{"a":"{\"password\": \"hun\\\"ter2\", \"x\": 1}"}', r'{"a":"{\"password\": \"[masked: password]\", \"x\": 1}"}'),
     (r'"PASSWORD=hunter2\nOTHER=1"', r'"PASSWORD=[masked: password]\nOTHER=1"'),
@@ -308,7 +311,9 @@ def test_a_mebibyte_of_anything_is_masked_in_linear_time(piece):
 
 
 def test_an_ordinary_paragraph_costs_little():
-    paragraph = ("We decided to keep sessions in PostgreSQL: the token bucket asks runs/models.py for each key. " * 7)[:600]
+    paragraph = ("We decided to keep sessions in PostgreSQL: the token bucket asks runs/models.py for each key. " * 7)[
+        :600
+    ]
     rounds = []
     for _ in range(7):
         started = time.perf_counter()

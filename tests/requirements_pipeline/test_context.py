@@ -108,7 +108,11 @@ def test_no_memory_closes_the_fence_or_makes_a_heading(owner, app, text):
     assert len(OPENING) + len(inside) + len(CLOSING) == len(told)
     assert "</" not in inside
     assert "<zikra" not in inside.lower().replace(" ", "").replace("\\", "").replace("/", "")
-    assert [line for line in inside.splitlines() if line.startswith("#")] == ["## Pinned facts", "## Open requirements", "## Recent errors"]
+    assert [line for line in inside.splitlines() if line.startswith("#")] == [
+        "## Pinned facts",
+        "## Open requirements",
+        "## Recent errors",
+    ]
     assert "```" not in inside
 
 
@@ -123,7 +127,9 @@ def test_harmless_text_is_one_line_without_tags_of_the_fence(text):
 class BudgetTest(TestCase):
     @settings(max_examples=25, deadline=None)
     @given(
-        st.lists(st.tuples(st.sampled_from(["decision", "error", "note"]), st.text("ab<>/ \n", max_size=800)), max_size=8),
+        st.lists(
+            st.tuples(st.sampled_from(["decision", "error", "note"]), st.text("ab<>/ \n", max_size=800)), max_size=8
+        ),
         st.integers(0, 900),
     )
     def test_whatever_is_there_the_budget_holds(self, texts, tokens):

@@ -77,7 +77,9 @@ def test_an_edit_of_a_promoted_one_keeps_its_state(collaborator, owner, app):
 
 
 def test_secrets_are_masked(collaborator, app):
-    row = save_requirement(collaborator.caller, app, "Use API_KEY=abc", content_md="password: hunter2", acceptance=["TOKEN=abcd works"])
+    row = save_requirement(
+        collaborator.caller, app, "Use API_KEY=abc", content_md="password: hunter2", acceptance=["TOKEN=abcd works"]
+    )
     row.refresh_from_db()
     assert (row.title, row.content_md, row.acceptance) == (
         "Use API_KEY=[masked: key]",
@@ -137,7 +139,12 @@ def test_one_is_found_by_id_and_by_title_and_only_in_sight(collaborator, strange
     assert find_requirement(stranger.caller, title="T") == other
     assert find_requirement(owner.caller, title="T") == other
     assert find_requirement(owner.caller, title="T", project_ids=[app.pk]) == made
-    for asked in ({"requirement_id": made.pk}, {"requirement_id": uuid.uuid4()}, {"title": "t"}, {"title": "T", "project_ids": [app.pk]}):
+    for asked in (
+        {"requirement_id": made.pk},
+        {"requirement_id": uuid.uuid4()},
+        {"title": "t"},
+        {"title": "T", "project_ids": [app.pk]},
+    ):
         with pytest.raises(NotFound, match="^Requirement not found$"):
             find_requirement(stranger.caller, **asked)
     with pytest.raises(Invalid, match="Give the requirement's id"):
@@ -181,10 +188,18 @@ def test_an_owner_promotes(collaborator, owner, app, state):
 
 @pytest.mark.parametrize("kind", ["prompt", "decision"])
 def test_promoting_can_write_the_memory_too(collaborator, owner, app, kind):
-    made = save_requirement(collaborator.caller, app, "T", content_md="Do it.", acceptance=["one", "two"], tags=["x"], module="m")
+    made = save_requirement(
+        collaborator.caller, app, "T", content_md="Do it.", acceptance=["one", "two"], tags=["x"], module="m"
+    )
     promote_requirement(owner.caller, made, kind.upper())
     memory = Memory.objects.get()
-    assert (memory.project, memory.memory_type_id, memory.title, memory.module, memory.tags) == (app, kind, "T", "m", ["x"])
+    assert (memory.project, memory.memory_type_id, memory.title, memory.module, memory.tags) == (
+        app,
+        kind,
+        "T",
+        "m",
+        ["x"],
+    )
     assert memory.content_md == "Do it.\n\n## Acceptance criteria\n\n- one\n- two"
 
 
@@ -194,7 +209,9 @@ def test_a_promotion_that_cannot_be_done_changes_nothing(collaborator, owner, st
         promote_requirement(collaborator.caller, made)
     with pytest.raises(Invalid, match="promoted to prompt or decision, not 'error'"):
         promote_requirement(owner.caller, made, "error")
-    elsewhere = Caller(name="o", role=Role.OWNER, project_ids=stranger.caller.project_ids, project_names=stranger.caller.project_names)
+    elsewhere = Caller(
+        name="o", role=Role.OWNER, project_ids=stranger.caller.project_ids, project_names=stranger.caller.project_names
+    )
     with pytest.raises(NotFound):
         promote_requirement(elsewhere, made)
     made.refresh_from_db()

@@ -20,10 +20,29 @@ from runs.recording import log_run, pick_up_prompt
 
 
 def test_a_report_is_kept_and_what_it_does_not_tell_stays_unknown(collaborator, app):
-    run = log_run(collaborator.caller, app, runner="ci", output_summary="done", tokens_input=0, files_modified=["a.py", "a.py", "b.py"])
+    run = log_run(
+        collaborator.caller,
+        app,
+        runner="ci",
+        output_summary="done",
+        tokens_input=0,
+        files_modified=["a.py", "a.py", "b.py"],
+    )
     kept = Run.objects.get()
-    assert (kept.pk, kept.project, kept.runner, kept.status, kept.output_summary) == (run.pk, app, "ci", "success", "done")
-    assert (kept.tokens_input, kept.tokens_output, kept.cost_usd, kept.duration_s, kept.prompt_id) == (0, None, None, None, None)
+    assert (kept.pk, kept.project, kept.runner, kept.status, kept.output_summary) == (
+        run.pk,
+        app,
+        "ci",
+        "success",
+        "done",
+    )
+    assert (kept.tokens_input, kept.tokens_output, kept.cost_usd, kept.duration_s, kept.prompt_id) == (
+        0,
+        None,
+        None,
+        None,
+        None,
+    )
     assert kept.files_modified == ["a.py", "b.py"]
     assert (kept.token, kept.member, kept.reported_by) == (collaborator.token, collaborator.member, "carl")
 
@@ -101,7 +120,9 @@ def test_a_rotated_token_goes_on_with_its_sessions(owner, app):
 
 
 def test_secrets_are_masked(collaborator, app):
-    run = log_run(collaborator.caller, app, output_summary="set API_KEY=abc123", files_modified=["/home/ana/.ssh/id_rsa"])
+    run = log_run(
+        collaborator.caller, app, output_summary="set API_KEY=abc123", files_modified=["/home/ana/.ssh/id_rsa"]
+    )
     run.refresh_from_db()
     assert (run.output_summary, run.files_modified) == ("set API_KEY=[masked: key]", ["[masked: private key path]"])
 

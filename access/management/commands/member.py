@@ -22,10 +22,14 @@ class Command(OperatorCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the deeds."""
-        deeds = parser.add_subparsers(dest="deed", required=True, metavar="create|list|role|projects|password|deactivate|reactivate")
+        deeds = parser.add_subparsers(
+            dest="deed", required=True, metavar="create|list|role|projects|password|deactivate|reactivate"
+        )
         create = deeds.add_parser("create", help="make a member")
         create.add_argument("username")
-        create.add_argument("--role", default=Role.COLLABORATOR.value, help="guest, collaborator (default), admin or owner")
+        create.add_argument(
+            "--role", default=Role.COLLABORATOR.value, help="guest, collaborator (default), admin or owner"
+        )
         create.add_argument("--email", default="")
         _add_scope(create)
         _add_password(create)
@@ -128,7 +132,9 @@ def _add_scope(parser: ArgumentParser) -> None:
 
 
 def _add_password(parser: ArgumentParser) -> None:
-    parser.add_argument("--generate", action="store_true", help="make a random password and show it, instead of asking for one")
+    parser.add_argument(
+        "--generate", action="store_true", help="make a random password and show it, instead of asking for one"
+    )
 
 
 def _role(word: str) -> Role:
