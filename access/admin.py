@@ -167,10 +167,13 @@ class TokenForm(ScopeForm):
         widget=UnfoldAdminIntegerFieldWidget,
     )
 
+    projects = forms.ModelMultipleChoiceField(
+        Project.objects.all(), required=False, widget=UnfoldAdminSelect2MultipleWidget
+    )
+
     class Meta:
         model = RoleToken
         fields = ("label", "member", "role", "all_projects", "projects", "rate_per_minute")
-        widgets = {"projects": UnfoldAdminSelect2MultipleWidget}
 
 
 GRACE_CHOICES = [("0", "At once"), ("1", "After an hour"), ("24", "After a day"), ("168", "After a week")]
@@ -414,7 +417,7 @@ class MemberForm(ScopeForm):
     )
     # Declared here because Django offers no choices for projects behind a table of memberships.
     projects = forms.ModelMultipleChoiceField(
-        Project.objects.none(), required=False, widget=UnfoldAdminSelect2MultipleWidget
+        Project.objects.all(), required=False, widget=UnfoldAdminSelect2MultipleWidget
     )
 
     class Meta:
@@ -423,7 +426,6 @@ class MemberForm(ScopeForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["projects"].queryset = Project.objects.all()  # type: ignore[attr-defined]
         if self.instance.pk:
             self.initial["projects"] = list(self.instance.projects.values_list("pk", flat=True))
 
@@ -600,7 +602,7 @@ class DoorFilter(ChoiceFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """The doors there are."""
-        return [(door, door) for door in ("webhook", "mcp", "capture", "admin", "page", "task", "command line")]
+        return [(door, door) for door in ("webhook", "mcp", "capture", "admin", "page", "task", "console")]
 
     def filtered(self, request: HttpRequest, queryset: QuerySet, value: str) -> QuerySet:
         """Rows of the door."""
@@ -663,7 +665,7 @@ class AuditEntryAdmin(PortalModelAdmin):
         "door",
         "command",
         "subject_of_call",
-        "project",
+        "project_shown",
         "shown_outcome",
         "detail",
     )
@@ -685,9 +687,14 @@ class AuditEntryAdmin(PortalModelAdmin):
         return relative_time(entry.at)
 
     @admin.display(description="object")
-    def subject_of_call(self, entry: AuditEntry) -> str | SafeString:
+    def subject_of_call(self, entry: AuditEntry) -> SafeString:
         """What was touched."""
-        return link_to_subject(entry)
+        return format_html('<span class="title-cell">{}</span>', link_to_subject(entry))
+
+    @admin.display(description="project")
+    def project_shown(self, entry: AuditEntry) -> SafeString | str:
+        """The project's name, which may be long."""
+        return format_html('<span class="project-cell">{}</span>', entry.project) if entry.project else "–"
 
     @admin.display(description="outcome")
     def shown_outcome(self, entry: AuditEntry) -> SafeString:

@@ -49,6 +49,7 @@ class PortalAdminSite(UnfoldAdminSite):
     """Open to every active member; what each may see and do follows from the role."""
 
     index_template = "admin/dashboard.html"
+    index_title = "Overview"
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Whether the person is an active member."""

@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
 from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.forms.models import construct_instance
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -89,6 +90,10 @@ class MemoryForm(RefusableForm):
             )
         return cleaned
 
+    def _post_clean(self) -> None:
+        """Only put the data into the instance: whether it can be saved is the verb's to say, in its words."""
+        self.instance = construct_instance(self, self.instance, self._meta.fields, self._meta.exclude)
+
     def _refuse_existing(self, cleaned: dict[str, Any]) -> None:
         address = {name: cleaned.get(name) for name in ("project", "memory_type", "title")}
         if all(address.values()) and Memory.objects.filter(**address, deleted_at=None).exists():
@@ -122,7 +127,7 @@ class MemoryAdmin(PortalModelAdmin):
     """Memories, for reading, curating and editing."""
 
     form = MemoryForm
-    list_display = ("named", "kind", "project", "confidence_shown", "state_shown", "version", "updated")
+    list_display = ("named", "kind", "project_shown", "confidence_shown", "state_shown", "version", "updated")
     list_filter = (ProjectFilter, TypeFilter, StateFilter, TagFilter, PinnedFilter, StaleFilter)
     search_fields = ("title",)
     search_help_text = "Search by meaning and by words"
@@ -248,12 +253,17 @@ class MemoryAdmin(PortalModelAdmin):
         pin = (
             format_html(' <span class="pin" title="{}">◆ pinned</span>', memory.pin_reason) if memory.pinned_at else ""
         )
-        return format_html("{}{}", memory.title, pin)
+        return format_html('<span class="title-cell">{}{}</span>', memory.title, pin)
 
     @admin.display(description="type", ordering="memory_type")
     def kind(self, memory: Memory) -> SafeString:
         """The type's colour and word."""
         return kind_mark(memory.memory_type)
+
+    @admin.display(description="project", ordering="project__name")
+    def project_shown(self, memory: Memory) -> SafeString:
+        """The project's name, which may be long."""
+        return format_html('<span class="project-cell">{}</span>', memory.project)
 
     @admin.display(description="confidence", ordering="confidence_now")
     def confidence_shown(self, memory: Any) -> SafeString:
