@@ -109,7 +109,7 @@ DATABASES = {
         # index scans"); statements are short, so compiling them costs more than it saves.
         "OPTIONS": {
             **_database.get("OPTIONS", {}),
-            "options": "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=120 -c jit=off",
+            "options": "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=100 -c jit=off",
         },
     }
 }
