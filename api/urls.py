@@ -1,10 +1,19 @@
 """Addresses of the agents' doors."""
 
+from typing import Any
+
 from django.urls import path
+from django.views.generic import TemplateView
+from drf_spectacular.views import SpectacularAPIView
 
 from api.views import WebhookView
 
+# Public. Each command's name is the only value of its `command`, which the default hooks would make a component of its own.
+SCHEMA: dict[str, Any] = {"authentication_classes": [], "custom_settings": {"POSTPROCESSING_HOOKS": []}}
+
 urlpatterns = [
     path("webhook/zikra", WebhookView.as_view(), name="webhook"),
-    path("webhook/zikra/", WebhookView.as_view()),
+    path("webhook/zikra/", WebhookView.as_view(schema=None)),
+    path("api/schema/", SpectacularAPIView.as_view(**SCHEMA), name="schema"),
+    path("api/docs/", TemplateView.as_view(template_name="api/reference.html"), name="reference"),
 ]

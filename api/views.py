@@ -6,6 +6,7 @@ from typing import Any, cast
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest
+from drf_spectacular.utils import extend_schema
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
@@ -14,6 +15,7 @@ from rest_framework.views import APIView
 
 from access.callers import Caller
 from access.errors import Invalid, Refusal
+from api.openapi import webhook_description
 from api.running import Answer, database_away, refused, run_command
 
 
@@ -47,6 +49,7 @@ class WebhookView(APIView):
         if request.method == "POST":
             super().perform_authentication(request)
 
+    @extend_schema(**webhook_description())
     def post(self, request: Request) -> Response:
         """Run one command."""
         caller = cast(Caller, request.auth)
