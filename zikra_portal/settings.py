@@ -6,14 +6,15 @@ wrote into the data directory (so that `./zikra token create` reaches a portal t
 
 from pathlib import Path
 
-import environ
 from django.templatetags.static import static
 from django.urls import reverse_lazy
+
+from zikra_portal.environment import NamedEnv
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
 
-env = environ.Env()
+env = NamedEnv()
 env.read_env(env("ZIKRA_ENV_FILE", default=str(BASE_DIR / ".env")))
 DATA_DIR = Path(env("ZIKRA_DATA_DIR", default="~/.zikra-portal")).expanduser()
 # Written by `up` while it runs: DATABASE_URL, REDIS_URL and SECRET_KEY of the embedded servers.
@@ -169,7 +170,8 @@ AXES_COOLOFF_TIME = 1  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
-AXES_USERNAME_FORM_FIELD = "login"
+AXES_VERBOSE = False
+AXES_USERNAME_CALLABLE = "access.login.tried_name"
 AXES_LOCKOUT_TEMPLATE = "account/locked_out.html"
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
