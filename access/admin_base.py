@@ -6,7 +6,7 @@ ask first, its question or its form. Each write is audited in its own transactio
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from django import forms
@@ -416,7 +416,9 @@ class PortalModelAdmin(ModelAdmin):
         subject = self.subject(obj)
         with transaction.atomic():
             answer: str | HttpResponse = getattr(self, known.name)(request, caller, obj, answers)
-            record_done(caller, known.command, subject=subject)
+            # A project that was just deleted can no longer be pointed at.
+            gone = isinstance(obj, Project) and obj.pk is None
+            record_done(caller, known.command, subject=replace(subject, project_id=None) if gone else subject)
         return answer
 
     def page_of(self, obj: Any) -> str:

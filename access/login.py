@@ -1,4 +1,6 @@
-"""Login to the pages: who may sign up, and how."""
+"""Login to the pages: who may sign up, and whose tries are counted."""
+
+from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
@@ -10,3 +12,13 @@ class PortalAccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Always closed; see the Members page of the admin."""
         return False
+
+
+def tried_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
+    """The name or address that somebody tries to log in with, folded: wrong tries are counted and locked under it.
+
+    The same before, during and after a try, whatever each library calls the field.
+    """
+    given = credentials or {}
+    name = request.POST.get("login") or given.get("username") or given.get("email") or ""
+    return str(name).strip().casefold()

@@ -1,6 +1,6 @@
 """Times as people read them: how long ago, with the exact moment on hover and for machines."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -14,14 +14,19 @@ JUST_NOW_SECONDS = 45
 
 def distance_in_words(moment: datetime, now: datetime | None = None) -> str:
     """How far a moment lies away: "3 hours ago", "in 2 days", "just now"."""
-    seconds = ((now or timezone.now()) - moment).total_seconds()
-    size = abs(seconds)
-    if size < JUST_NOW_SECONDS:
+    passed = (now or timezone.now()) - moment
+    if abs(passed.total_seconds()) < JUST_NOW_SECONDS:
         return "just now"
-    name, length = next((unit for unit in UNITS if size >= unit[1]), UNITS[-1])
-    count = max(1, int(size // length))
-    words = f"{count} {name}{'' if count == 1 else 's'}"
-    return f"{words} ago" if seconds > 0 else f"in {words}"
+    words = length_in_words(abs(passed))
+    return f"{words} ago" if passed > timedelta() else f"in {words}"
+
+
+def length_in_words(length: timedelta) -> str:
+    """A length of time in its largest whole unit: "1 hour", "3 days"; a minute at least."""
+    seconds = length.total_seconds()
+    name, size = next((unit for unit in UNITS if seconds >= unit[1]), UNITS[-1])
+    count = max(1, int(seconds // size))
+    return f"{count} {name}{'' if count == 1 else 's'}"
 
 
 def relative_time(moment: datetime | None, *, empty: str = "never") -> SafeString:

@@ -56,6 +56,11 @@ class JobForm(RefusableForm):
             self.add_error("interval", "Choose an interval or a crontab, not both and not neither.")
         return cleaned
 
+    def validate_unique(self) -> None:
+        """The scheduler says the same once more, of kinds of schedules that this form does not have."""
+        if "interval" not in self.errors:
+            super().validate_unique()
+
 
 class ScheduleAdmin(PortalModelAdmin):
     """Rows of the scheduler's own tables: saved as they are, by owners."""
