@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import http.client
 import os
 import signal
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import environ
@@ -90,10 +92,15 @@ class _Portal:
         self.data.write_addresses(
             {name: self.environment[name] for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY")}
         )
-        self._prepare_database()
-        parts = [self._worker(), self._beat(), self._web()]
+        # Preparing takes seconds that nobody need wait for when the last start left nothing to prepare.
+        prepared = self._is_prepared()
+        if not prepared:
+            self._prepare_database()
+        parts = [self._web(), self._worker(), self._beat()]
         for part in parts:
             self.supervisor.start(part)
+        if prepared:
+            self._prepare_database()
         self.supervisor.wait_until_ready([part.name for part in parts])
         self.say(f"Web and worker   logs in {self.data.logs}")
 
@@ -176,6 +183,23 @@ class _Portal:
         for label, file in (("token", self.data.owner_token), ("password", self.data.owner_password)):
             if file.exists():
                 self.say(f"{f'Owner’s {label}':<17}{file}")
+        with self.data.explained():
+            self.data.prepared.write_text(self._fingerprint())
+
+    def _is_prepared(self) -> bool:
+        try:
+            return self.data.prepared.read_text() == self._fingerprint()
+        except (FileNotFoundError, psycopg.Error):
+            return False
+
+    def _fingerprint(self) -> str:
+        """Answer what stays the same as long as there is nothing to migrate: the code's side and the database's."""
+        with psycopg.connect(**_connection_arguments(self.environment["DATABASE_URL"])) as connection:
+            applied = connection.execute("SELECT count(*), max(id) FROM django_migrations").fetchone()
+        code = hashlib.sha256((BASE_DIR / "requirements.txt").read_bytes())
+        for migration in sorted(BASE_DIR.glob("*/migrations/*.py")):
+            code.update(migration.read_bytes())
+        return f"{code.hexdigest()} {applied}"
 
     def _servers_answer(self) -> bool:
         try:
@@ -244,11 +268,8 @@ def check_postgresql(url: str) -> None:
     Raises StartError when it does not answer, is older than 16 or lacks pgvector.
     """
     server = f"The PostgreSQL of DATABASE_URL ({without_password(url)})"
-    parts = environ.Env.db_url_config(url)
-    names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
-    arguments = {name: parts[key] for name, key in names.items() if parts.get(key)} | dict(parts.get("OPTIONS", {}))
     try:
-        with psycopg.connect(**arguments, connect_timeout=CONNECT_SECONDS) as connection:
+        with psycopg.connect(**_connection_arguments(url)) as connection:
             version = connection.info.server_version
             vector = connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'").fetchone()
     except psycopg.Error as error:
@@ -257,6 +278,13 @@ def check_postgresql(url: str) -> None:
         raise StartError(f"{server} is version {version // 10000}; the portal needs PostgreSQL 16 or newer")
     if vector is None:
         raise StartError(f"{server} has no pgvector: install its extension 'vector' there")
+
+
+def _connection_arguments(url: str) -> dict[str, Any]:
+    parts = environ.Env.db_url_config(url)
+    names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+    arguments = {name: parts[key] for name, key in names.items() if parts.get(key)}
+    return {**arguments, **parts.get("OPTIONS", {}), "connect_timeout": CONNECT_SECONDS}
 
 
 def check_redis(url: str) -> None:

@@ -68,6 +68,11 @@ class DataDirectory:
         return self.path / "owner.password"
 
     @property
+    def prepared(self) -> Path:
+        """What the database was last prepared for."""
+        return self.path / "prepared"
+
+    @property
     def addresses(self) -> Path:
         """The file that tells other commands where the servers are."""
         return self.run / "portal.env"
