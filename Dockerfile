@@ -12,7 +12,7 @@ RUN pip install --require-hashes --no-deps -r requirements.txt
 
 COPY . .
 # Settings are read to collect static files; nothing connects, and the key is gone with the command.
-RUN SECRET_KEY=only-while-static-files-are-collected ZIKRA_DATA_DIR=/data python manage.py collectstatic --noinput \
+RUN COLLECT_STATIC=True SECRET_KEY=only-while-static-files-are-collected ZIKRA_DATA_DIR=/data python manage.py collectstatic --noinput \
     && python -m compileall -q .
 
 USER zikra

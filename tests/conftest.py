@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from access.callers import Caller, caller_for_member, caller_for_token
+from access.callers import Caller, caller_for_token
 from access.models import Member, Membership, Project, RoleToken
 from access.roles import Role
 from access.tokens import make_token

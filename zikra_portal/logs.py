@@ -10,7 +10,7 @@ def logging_configuration(*, json_lines: bool, level: str) -> dict[str, Any]:
 
     json_lines: JSON for machines, else readable text. level: a standard level name such as "INFO".
     """
-    shared = [
+    shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

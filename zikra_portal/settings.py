@@ -9,6 +9,7 @@ from pathlib import Path
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
+from zikra_portal.embedded.valkey import broker_url
 from zikra_portal.environment import NamedEnv
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -126,11 +127,7 @@ CACHES = {
         "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 1},
     }
 }
-CELERY_BROKER_URL = (
-    REDIS_URL.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
-    if REDIS_URL.startswith("unix://")
-    else REDIS_URL
-)
+CELERY_BROKER_URL = broker_url(REDIS_URL)
 # Sending must never hold up a save: one quick try, and the beat sweep finds what was not sent.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 2, "socket_connect_timeout": 1, "visibility_timeout": 3600}
 CELERY_TASK_PUBLISH_RETRY = False
@@ -142,8 +139,6 @@ CELERY_TASK_TIME_LIMIT = 3600
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
-# Without a broker (the test suite's unit tests) tasks run where they are called.
-CELERY_TASK_ALWAYS_EAGER = False
 
 # --- People -----------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "access.Member"
@@ -188,7 +183,9 @@ X_FRAME_OPTIONS = "DENY"
 
 # --- Static files -----------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+# Only the container image collects; whitenoise warns about a directory that is not there.
+_collected = BASE_DIR / "staticfiles"
+STATIC_ROOT = _collected if _collected.is_dir() or env.bool("COLLECT_STATIC", default=False) else None
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Served straight from the packages, so that a first start needs no collectstatic; the container image collects.
 WHITENOISE_USE_FINDERS = True
@@ -250,7 +247,9 @@ ARCHIVE_THRESHOLD = env.float("ARCHIVE_THRESHOLD", default=0.1)
 # --- Logs -------------------------------------------------------------------------------------------------------
 from zikra_portal.logs import logging_configuration  # noqa: E402
 
-LOGGING = logging_configuration(json_lines=env.bool("LOG_JSON", default=not DEBUG), level=env("LOG_LEVEL", default="INFO"))
+LOGGING = logging_configuration(
+    json_lines=env.bool("LOG_JSON", default=not DEBUG), level=env("LOG_LEVEL", default="INFO")
+)
 
 UNFOLD = {
     "SITE_TITLE": "Zikra portal",

@@ -6,7 +6,6 @@ from functools import cache
 from typing import Protocol
 
 import numpy as np
-import openai
 from django.conf import settings
 
 EMBEDDED = "embedded"
@@ -65,6 +64,10 @@ class CompatibleEndpoint:
     """Any server that speaks OpenAI's embeddings protocol: OpenAI, Ollama, vLLM, TEI."""
 
     def __init__(self, url: str, model: str, dimensions: int) -> None:
+        # Imported where it is needed: it takes most of a second, which every start of the portal would pay.
+        import openai
+
+        self._errors = (openai.OpenAIError, ValueError, TypeError)
         self._client = openai.OpenAI(
             base_url=url,
             api_key=settings.EMBEDDING_API_KEY or "none",
@@ -96,7 +99,7 @@ class CompatibleEndpoint:
             vectors = np.array(
                 [row.embedding for row in sorted(answer.data, key=lambda row: row.index)], dtype=np.float32
             )
-        except (openai.OpenAIError, ValueError, TypeError) as error:
+        except self._errors as error:
             self._note_failure()
             raise EmbedderUnavailable(
                 f"The embedding endpoint failed: {type(error).__name__}: {error}"[:400]
