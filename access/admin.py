@@ -658,17 +658,7 @@ class CallerFilter(TextFilter):
 class AuditEntryAdmin(PortalModelAdmin):
     """The audit trail, to read."""
 
-    list_display = (
-        "when",
-        "caller",
-        "role",
-        "door",
-        "command",
-        "subject_of_call",
-        "project_shown",
-        "shown_outcome",
-        "detail",
-    )
+    list_display = ("when", "caller", "door", "command", "subject_of_call", "project_shown", "shown_outcome", "detail")
     list_filter = (OutcomeFilter, CommandFilter, DoorFilter, CallerFilter, ProjectFilter, PeriodFilter)
     search_fields = ("object_title", "object_id", "detail", "request_id")
     ordering = ("-id",)
