@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin import helpers
+from django.contrib.admin import ShowFacets, helpers
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -157,6 +157,8 @@ class PortalModelAdmin(ModelAdmin):
     list_per_page = ROWS_A_PAGE
     list_max_show_all = ROWS_A_PAGE
     show_full_result_count = False
+    # A count beside each choice would cost a query each.
+    show_facets = ShowFacets.NEVER
     list_filter_submit = True
     list_fullwidth = True
     actions_on_top = True

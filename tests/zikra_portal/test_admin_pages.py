@@ -102,6 +102,7 @@ def test_the_collaborator_sees_the_memory_or_its_count_and_the_stranger_nothing_
         "?o=4.-2",
         "?p=9",
         "?all=",
+        "?_facets=",
     ],
 )
 def test_no_way_to_ask_the_list_tells_the_stranger_anything(client, query, stranger, secret_memory):
