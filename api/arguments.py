@@ -367,4 +367,3 @@ def _moment_in(text: str) -> datetime | None:
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-

@@ -62,7 +62,11 @@ def webhook_description() -> dict[str, Any]:
             serializers=_request_serializers,
             resource_type_field_name="command",
         ),
-        "responses": {200: _answer(), 401: _unauthorized(), **{status: _refusal(status, refusal) for status in REFUSALS}},
+        "responses": {
+            200: _answer(),
+            401: _unauthorized(),
+            **{status: _refusal(status, refusal) for status in REFUSALS},
+        },
         "examples": [
             OpenApiExample(
                 command.name,
@@ -84,7 +88,11 @@ def request_serializer(command: Command) -> type[serializers.Serializer[Any]]:
     fields: dict[str, Any] = {"command": _name_field(command)}
     if command.writes:
         fields["idempotency_key"] = serializers.CharField(
-            required=False, max_length=KEY_LENGTH, allow_blank=True, allow_null=True, help_text="As the header of that name."
+            required=False,
+            max_length=KEY_LENGTH,
+            allow_blank=True,
+            allow_null=True,
+            help_text="As the header of that name.",
         )
     title = "".join(word.capitalize() for word in command.name.split("_"))
     return type(title, (command.arguments,), {**fields, "__doc__": command.documentation})

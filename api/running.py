@@ -1,5 +1,6 @@
 """The one way in: every call of every command, from every door, passes here."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,11 +64,25 @@ def run_command(name: Any, body: dict[str, Any], caller: Caller, *, idempotency_
     one transaction with the verb and its audit row, answer. Nothing has changed when the status is not 200.
     Never raises.
     """
+    began = time.perf_counter()
     command = registry.find(name) if isinstance(name, str) else None
     if command is None:
-        return refused(UnknownCommand(name), caller, printable(name) if isinstance(name, str) else "")
-    answer = _run(command, body, caller, idempotency_key)
-    return Answer(answer.status, {**answer.body, **_how_it_was_named(command, name)}, answer.headers)
+        spoken = printable(name) if isinstance(name, str) else ""
+        answer = refused(UnknownCommand(name), caller, spoken)
+    else:
+        spoken = command.name
+        answer = _run(command, body, caller, idempotency_key)
+        answer = Answer(answer.status, {**answer.body, **_how_it_was_named(command, name)}, answer.headers)
+    log.info(
+        "command",
+        command=spoken,
+        status=answer.status,
+        caller=caller.name,
+        door=caller.door,
+        request_id=caller.request_id,
+        milliseconds=round((time.perf_counter() - began) * 1000, 1),
+    )
+    return answer
 
 
 def refused(refusal: Refusal, caller: Caller, command: str, *, project: Any = None, counted: bool = False) -> Answer:
@@ -208,4 +223,3 @@ def _project_id(sent: Any) -> int | None:
     if not isinstance(sent, str) or len(sent) > PROJECT_NAME_LENGTH or "\x00" in sent:
         return None
     return Project.objects.filter(name=printable(sent.strip())).values_list("pk", flat=True).first()
-

@@ -17,7 +17,11 @@ def post(client, secret="", scheme="Bearer", path="/webhook/zikra", **headers):
 
 
 def turned_away(response):
-    return (response.status_code, response.json(), response.headers["WWW-Authenticate"]) == (401, UNAUTHORIZED, "Bearer")
+    return (response.status_code, response.json(), response.headers["WWW-Authenticate"]) == (
+        401,
+        UNAUTHORIZED,
+        "Bearer",
+    )
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", " Bearer ", "bEaReR  "])
@@ -32,7 +36,19 @@ def test_another_scheme_is_turned_away(client, collaborator, scheme):
 
 @pytest.mark.parametrize(
     "secret",
-    ["", "x", "zikra", "zikra_", "zikra__", "zikra_x_", "zikra_\x01_y", "zikra_é_y", "zikra_" + "a" * 5000, "zikra_a_b c", "_" * 40],
+    [
+        "",
+        "x",
+        "zikra",
+        "zikra_",
+        "zikra__",
+        "zikra_x_",
+        "zikra_\x01_y",
+        "zikra_é_y",
+        "zikra_" + "a" * 5000,
+        "zikra_a_b c",
+        "_" * 40,
+    ],
 )
 def test_what_is_no_token_is_turned_away_and_not_audited(client, db, secret):
     assert turned_away(post(client, secret))

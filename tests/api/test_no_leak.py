@@ -9,6 +9,7 @@ worlds must be equal.
 import json
 import re
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -62,10 +63,22 @@ class Plan:
 
 @dataclass
 class Known:
-    """Ids and names that calls can point at; those of what lies outside are among them."""
+    """Ids and names that calls can point at, by kind; those of what lies outside are among them."""
 
-    ids: list[str] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
+    ids_of: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    names_of: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, kind: str, key: Any, name: str) -> None:
+        self.ids_of[kind].append(str(key))
+        self.names_of[kind].append(name)
+
+    @property
+    def ids(self) -> list[str]:
+        return [key for keys in self.ids_of.values() for key in keys]
+
+    @property
+    def names(self) -> list[str]:
+        return [name for names in self.names_of.values() for name in names]
 
 
 def plans(projects: tuple[str, ...]) -> st.SearchStrategy[list[Plan]]:
@@ -100,8 +113,7 @@ def build(rows: list[Plan], known: Known, *, canary: str = "") -> None:
         {"deleted": delete_memory, "archived": archive_memory}.get(plan.fate, lambda *_: None)(OPERATOR, saved)
         if plan.fate == "pinned":
             pin_memory(OPERATOR, saved, f"reason{word}")
-        known.ids.append(str(saved.pk))
-        known.names.append(title)
+        known.add("memory", saved.pk, title)
     for number, name in enumerate(sorted({plan.project for plan in rows})):
         build_work(project_named(name, canary), known, f" {CANARY.format(f'{canary}w{number}')}" if canary else "")
 
@@ -111,8 +123,10 @@ def build_work(project: Project, known: Known, word: str) -> None:
     run = log_run(OPERATOR, project, runner="codex", session_id="s1", output_summary=f"Done{word}.")
     pick_up_prompt(OPERATOR, project, "codex", uuid.uuid4(), f"Prompt{word}")
     token = make_token(OPERATOR, f"token{word}", Role.COLLABORATOR, project_names=[project.name]).row
-    known.ids += [str(requirement.pk), str(run.pk), str(token.pk)]
-    known.names += [requirement.title, token.label, project.name]
+    known.add("requirement", requirement.pk, requirement.title)
+    known.add("run", run.pk, run.session_id)
+    known.add("token", token.pk, token.label)
+    known.add("project", uuid.uuid4(), project.name)
 
 
 def project_named(name: str, canary: str) -> Project:
@@ -121,17 +135,27 @@ def project_named(name: str, canary: str) -> Project:
     return Project.objects.get_or_create(name=full, defaults={"description": full})[0]
 
 
-def argument(name: str, kind: serializers.Field, known: Known, scope: list[str]) -> st.SearchStrategy[Any]:
-    """Values that a caller may try for an argument."""
+def meant_by(command: Command, argument_name: str) -> str:
+    """The kind of thing that an argument of a command names."""
+    words = f"{argument_name} {command.name}"
+    return next((kind for kind in ("run_id", "requirement", "token") if kind in words), "memory").removesuffix("_id")
+
+
+def argument(
+    name: str, kind: serializers.Field, command: Command, known: Known, scope: list[str]
+) -> st.SearchStrategy[Any]:
+    """Values that a caller may try for an argument: mostly what it means, of either side, and now and then anything."""
+    meant = meant_by(command, name)
     if isinstance(kind, Identifier):
-        return st.sampled_from(known.ids)
+        right = known.ids_of[meant] or known.ids
+        return st.sampled_from(right) | st.sampled_from(right) | st.sampled_from(known.ids)
     if isinstance(kind, Flag):
         return st.booleans()
     if isinstance(kind, Moment):
         return st.just("2025-01-01T00:00:00Z")
     if isinstance(kind, WholeNumber | Number):
         return st.sampled_from([0, 1, 3, 100])
-    names = st.sampled_from(known.names + TOPICS)
+    names = st.sampled_from(known.names_of[meant] or TOPICS) | st.sampled_from(known.names + TOPICS)
     if isinstance(kind, Words):
         return st.lists(names | st.sampled_from(TYPES) | st.sampled_from(scope or ["harbour"]), max_size=2)
     return {
@@ -162,7 +186,7 @@ def calls(draw: Any, command: Command, known: Known, scope: list[str]) -> dict[s
                 body[name] = draw(st.sampled_from(scope))
             continue
         if wanted:
-            body[name] = draw(argument(name, kind, known, scope))
+            body[name] = draw(argument(name, kind, command, known, scope))
     return body
 
 
@@ -206,7 +230,7 @@ def no_rate(settings: Any) -> None:
 
 @pytest.mark.django_db
 @settings(
-    max_examples=10,
+    max_examples=8,
     # Shrinking builds both worlds anew hundreds of times; the failing call is in the message anyway.
     phases=[Phase.generate],
     deadline=None,
@@ -216,7 +240,7 @@ def no_rate(settings: Any) -> None:
 @given(
     inside=plans(INSIDE),
     outside=plans(OUTSIDE),
-    role=st.sampled_from([Role.OWNER, Role.OWNER, Role.ADMIN, Role.COLLABORATOR, Role.GUEST]),
+    role=st.sampled_from([Role.OWNER, Role.OWNER, Role.OWNER, Role.ADMIN, Role.COLLABORATOR, Role.GUEST]),
     scope=st.sampled_from([["harbour", "meadow"], ["harbour"], []]),
     data=st.data(),
 )
@@ -262,8 +286,7 @@ def build_tokens_that_straddle(scope: list[str], known: Known) -> None:
     outer = project_named("quarry", "o").name
     for number, names in enumerate([[*scope, outer], None]):
         token = make_token(OPERATOR, CANARY.format(f"t{number}"), Role.GUEST, project_names=names).row
-        known.ids.append(str(token.pk))
-        known.names.append(token.label)
+        known.add("token", token.pk, token.label)
     revoke_token(OPERATOR, token)
 
 

@@ -14,7 +14,18 @@ from memories.models import Memory
 from tests.api.conftest import refusal
 from tests.conftest import make_person
 
-AUDITED = ("caller", "role", "door", "command", "project__name", "object_type", "object_title", "outcome", "status", "detail")
+AUDITED = (
+    "caller",
+    "role",
+    "door",
+    "command",
+    "project__name",
+    "object_type",
+    "object_title",
+    "outcome",
+    "status",
+    "detail",
+)
 
 
 def audited():

@@ -26,7 +26,8 @@ def test_both_spellings_of_the_address_work(client, collaborator, path):
 
 
 @pytest.mark.parametrize(
-    "content_type", ["application/json", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "x"]
+    "content_type",
+    ["application/json", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "x"],
 )
 @pytest.mark.parametrize("accept", ["*/*", "text/html", "nonsense"])
 def test_headers_about_the_format_do_not_matter(client, collaborator, content_type, accept):
@@ -61,7 +62,9 @@ def test_what_is_no_json_object_is_400_in_words_and_audited(client, collaborator
         400,
         {"error": error, "hint": 'Send for example {"command": "zikra_help"}.'},
     )
-    assert list(AuditEntry.objects.values_list("caller", "outcome", "status", "detail")) == [("carl", "invalid", 400, error)]
+    assert list(AuditEntry.objects.values_list("caller", "outcome", "status", "detail")) == [
+        ("carl", "invalid", 400, error)
+    ]
 
 
 def test_a_byte_order_mark_and_repeated_keys_are_understood(client, collaborator):
@@ -74,7 +77,9 @@ def test_a_body_over_the_limit_is_413_without_being_read(collaborator, settings)
         def read(self, *args):
             raise AssertionError("the body was read")
 
-    request = RequestFactory().post("/webhook/zikra", b"", content_type="application/json", **collaborator.authorization)
+    request = RequestFactory().post(
+        "/webhook/zikra", b"", content_type="application/json", **collaborator.authorization
+    )
     request.META["CONTENT_LENGTH"] = str(settings.MAX_BODY_BYTES + 1)
     request._stream = Unreadable()
     response = WebhookView.as_view()(request)

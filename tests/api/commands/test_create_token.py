@@ -12,7 +12,9 @@ from tests.conftest import make_person
 
 
 def test_a_token_is_shown_once_and_works(tell, owner, app):
-    answer = tell(owner, "token", person_name="ana, laptop", role=" Developer ", project_scope="app", expires_in_days=90)
+    answer = tell(
+        owner, "token", person_name="ana, laptop", role=" Developer ", project_scope="app", expires_in_days=90
+    )
     assert without(answer, "token", "id", "expires_at", "_was_alias", "_raw_command") == {
         "status": "created",
         "label": "ana, laptop",

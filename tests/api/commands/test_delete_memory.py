@@ -35,7 +35,11 @@ def test_purging_erases_it_for_good(ask, tell, owner, saved, deleted_before):
 
 def test_a_collaborator_may_not_and_an_admin_may_not_purge(ask, collaborator, stranger, saved):
     assert needs(ask(collaborator, "delete_memory", id=saved["id"])) == (403, "insufficient permissions", "admin")
-    assert needs(ask(stranger, "delete_memory", id=saved["id"], purge=True)) == (403, "insufficient permissions", "owner")
+    assert needs(ask(stranger, "delete_memory", id=saved["id"], purge=True)) == (
+        403,
+        "insufficient permissions",
+        "owner",
+    )
     assert Memory.objects.get().deleted_at is None
 
 

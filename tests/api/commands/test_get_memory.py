@@ -54,9 +54,7 @@ def test_several_of_one_title_answer_the_newest_and_name_the_others(tell, collab
     newest = tell(collaborator, "save_memory", title=TITLE, memory_type="note")
     answer = tell(collaborator, "get_memory", title=TITLE)
     assert answer["id"] == newest["id"]
-    assert answer["other_matches"] == [
-        {"id": saved["id"], "title": TITLE, "memory_type": "decision", "project": "app"}
-    ]
+    assert answer["other_matches"] == [{"id": saved["id"], "title": TITLE, "memory_type": "decision", "project": "app"}]
     assert tell(collaborator, "get_memory", title=TITLE, memory_type="decision")["id"] == saved["id"]
 
 

@@ -37,7 +37,11 @@ def test_it_can_become_a_memory_too(tell, owner, wanted):
 
 def test_only_an_owner_in_whose_sight_it_is_promotes(ask, collaborator, secret_project, wanted):
     other_owner = make_person("otto", "owner", secret_project)
-    assert needs(ask(collaborator, "promote_requirement", id=wanted["id"])) == (403, "insufficient permissions", "owner")
+    assert needs(ask(collaborator, "promote_requirement", id=wanted["id"])) == (
+        403,
+        "insufficient permissions",
+        "owner",
+    )
     assert refusal(ask(other_owner, "promote_requirement", id=wanted["id"])) == (404, "Requirement not found")
     assert refusal(ask(other_owner, "promote_requirement", title="Export")) == (404, "Requirement not found")
     assert Requirement.objects.get().state == "submitted"

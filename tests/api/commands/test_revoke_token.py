@@ -36,4 +36,7 @@ def test_a_label_of_two_tokens_is_a_conflict(ask, tell, owner):
 
 def test_one_must_be_named(ask, owner):
     assert refusal(ask(owner, "revoke_token")) == (400, "id or label is required")
-    assert refusal(ask(owner, "revoke_token", id="7")) == (400, "id must be an id (a UUID), as other commands answer it")
+    assert refusal(ask(owner, "revoke_token", id="7")) == (
+        400,
+        "id must be an id (a UUID), as other commands answer it",
+    )

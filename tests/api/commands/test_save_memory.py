@@ -138,13 +138,19 @@ def test_a_guest_saves_nothing(ask, app):
         ({"title": "x", "tags": 5}, "tags must be a list of strings, not a number"),
         ({"title": "x", "tags": ["ok", 5]}, "tags entry 1 must be a string, not a number"),
         ({"title": "x", "tags": ["y" * 101]}, "tags entry 0 has more than 100 characters"),
-        ({"title": "x", "occurred_at": "tomorrow"}, "occurred_at must be a time in ISO 8601 such as 2026-03-31T17:00:00Z"),
+        (
+            {"title": "x", "occurred_at": "tomorrow"},
+            "occurred_at must be a time in ISO 8601 such as 2026-03-31T17:00:00Z",
+        ),
         ({"title": "x", "occurred_at": "2150-01-01"}, "occurred_at must lie in the past"),
         ({"title": "x", "run_id": "7"}, "run_id must be an id (a UUID), as other commands answer it"),
         ({"title": "x", "memory_type": "nonsense"}, "There is no memory type 'nonsense'."),
         ({"title": "x", "tags": [f"t{number}" for number in range(51)]}, "51 tags; at most 50 are kept."),
-        ({"title": "x", "project": "a/../\x00"}, "A project name has 1 to 100 letters, digits and . _ - / : @ + or blanks, "
-         "and starts with a letter, a digit or _; got 'a/../\\x00'."),
+        (
+            {"title": "x", "project": "a/../\x00"},
+            "A project name has 1 to 100 letters, digits and . _ - / : @ + or blanks, "
+            "and starts with a letter, a digit or _; got 'a/../\\x00'.",
+        ),
         ({"title": "x", "project": 5}, "project must be a string, not a number"),
     ],
 )

@@ -89,7 +89,8 @@ def test_explain_adds_the_parts_of_each_score(tell, collaborator, saved):
 
 
 @pytest.mark.parametrize(
-    "query", ["get_user_id", "--no-verify", "'quoted'", '"', "a & | ! b", "naïve Größe", "漢字", "🚀", "%", "\\", "?" * 500]
+    "query",
+    ["get_user_id", "--no-verify", "'quoted'", '"', "a & | ! b", "naïve Größe", "漢字", "🚀", "%", "\\", "?" * 500],
 )
 def test_any_text_is_an_ordinary_query(tell, collaborator, saved, query):
     assert tell(collaborator, "search", query=query)["total"] == 1
@@ -110,7 +111,10 @@ def test_any_text_is_an_ordinary_query(tell, collaborator, saved, query):
         ({"query": "x", "limit": None}, "limit must not be null"),
         ({"query": "x", "max_tokens": []}, "max_tokens must be a whole number, not a list"),
         ({"query": "x", "since": "yesterday"}, "since must be a time in ISO 8601 such as 2026-03-31T17:00:00Z"),
-        ({"query": "x", "since": "0001-01-01T00:00:00+14:00"}, "since must be a time in ISO 8601 such as 2026-03-31T17:00:00Z"),
+        (
+            {"query": "x", "since": "0001-01-01T00:00:00+14:00"},
+            "since must be a time in ISO 8601 such as 2026-03-31T17:00:00Z",
+        ),
         ({"query": "x", "explain": "yes"}, "explain must be true or false, not a string"),
         ({"query": "x", "memory_type": {"a": 1}}, "memory_type must be a list of strings, not an object"),
     ],
