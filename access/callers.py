@@ -44,7 +44,9 @@ class Caller:
     @property
     def default_project(self) -> str:
         """The project meant when none is named: the only one of a scope of one, else the global one."""
-        return self.project_names[0] if self.project_ids is not None and len(self.project_names) == 1 else GLOBAL_PROJECT
+        return (
+            self.project_names[0] if self.project_ids is not None and len(self.project_names) == 1 else GLOBAL_PROJECT
+        )
 
     def through(self, door: str, *, request_id: str = "", address: str | None = None) -> Self:
         """The same caller, seen at a door in a request."""
@@ -67,7 +69,9 @@ def caller_for_token(token: RoleToken) -> Caller:
 
 def caller_for_member(member: Member, door: str = "page") -> Caller:
     """The caller that a logged-in person is. Costs one query unless the member sees all projects."""
-    scope = None if member.all_projects or member.role == Role.OWNER else list(member.projects.values_list("pk", "name"))
+    scope = (
+        None if member.all_projects or member.role == Role.OWNER else list(member.projects.values_list("pk", "name"))
+    )
     return Caller(
         name=str(member),
         role=Role(member.role),

@@ -10,7 +10,12 @@ from access.roles import Role
 
 # The weakest role for each of Django's deeds on a model; what is not listed needs an owner.
 MODEL_ROLES: dict[str, dict[str, Role]] = {
-    "memories.memory": {"view": Role.GUEST, "add": Role.COLLABORATOR, "change": Role.COLLABORATOR, "delete": Role.ADMIN},
+    "memories.memory": {
+        "view": Role.GUEST,
+        "add": Role.COLLABORATOR,
+        "change": Role.COLLABORATOR,
+        "delete": Role.ADMIN,
+    },
     "memories.memoryversion": {"view": Role.GUEST},
     "memories.memorytype": {"view": Role.GUEST},
     "memories.embeddingspace": {"view": Role.ADMIN, "change": Role.OWNER},

@@ -10,6 +10,12 @@ from access.roles import Role
 from access.tokens import make_token
 
 
+@pytest.fixture(autouse=True)
+def quick_passwords(settings) -> None:
+    """Django's advice for tests: the real hasher is slow by design, and every test makes people."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @dataclass(frozen=True)
 class Person:
     """Somebody who logs in, with the caller they are and a token of the same role and scope."""

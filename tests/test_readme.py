@@ -38,13 +38,17 @@ def run(script: str) -> dict:
 
 def test_the_first_save_and_search_work_as_printed(live_server, token_file):
     (block,) = [block for block in shell_blocks(README) if "curl" in block]
-    block = block.replace("http://127.0.0.1:7723", live_server.url).replace("~/.zikra-portal/owner.token", str(token_file))
+    block = block.replace("http://127.0.0.1:7723", live_server.url).replace(
+        "~/.zikra-portal/owner.token", str(token_file)
+    )
     setup, save, search = re.split(r"\n\n", block.strip())
     saved = run(f"{setup}\n{save}")
     assert (saved["status"], saved["action"], saved["version"]) == ("saved", "created", 1)
     assert embed_pending_of(EmbeddingSpace.objects.answering()) == 1
     found = run(f"{setup}\n{search}")
-    assert [(result["id"], result["title"]) for result in found["results"]] == [(saved["id"], "Payments retry three times")]
+    assert [(result["id"], result["title"]) for result in found["results"]] == [
+        (saved["id"], "Payments retry three times")
+    ]
     assert str(Memory.objects.get().pk) == saved["id"]
 
 
