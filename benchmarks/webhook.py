@@ -38,6 +38,8 @@ THINGS = "requests tokens rows sessions uploads messages reports migrations pass
 REASONS = "the provider drops connections|users waited too long|the audit asked for it|memory ran out|the old format changed|two teams disagreed|a deadline was near|the queue grew".split(
     "|"
 )
+OPENINGS = "why does|since when does|what if the|how often does|who noticed that".split("|")
+ENDINGS = "at night|for new users|still|twice|during deadlines".split("|")
 PEOPLE = "Ana Ben Chloe Dev Emre Fay Goran Hana Ines Jun".split()
 
 
@@ -104,23 +106,29 @@ def measure(portal: Portal, memories: int, clients: int, searches: int) -> dict[
 
 
 def memory(number: int) -> tuple[str, str]:
-    """A title and a text of about 45 words, different for each number."""
+    """A title and a text of about 20 words, different for each number."""
     draw = random.Random(number)
     subject, deed, thing = draw.choice(SUBJECTS), draw.choice(DEEDS), draw.choice(THINGS)
-    sentences = [
-        f"The {subject} service {deed} {thing} because {draw.choice(REASONS)}.",
-        f"{draw.choice(PEOPLE)} measured {draw.randint(2, 900)} {draw.choice(THINGS)} a minute in ticket T-{number}.",
-        f"Before that, the {draw.choice(SUBJECTS)} {draw.choice(DEEDS)} {draw.choice(THINGS)} since {draw.choice(REASONS)}.",
-    ]
-    return f"{subject} {deed} {thing} ({number})", " ".join(sentences)
+    text = (
+        f"The {subject} service {deed} {thing} because {draw.choice(REASONS)}; {draw.choice(PEOPLE)} measured "
+        f"{draw.randint(2, 900)} a minute in ticket T-{number}."
+    )
+    return f"{subject} {deed} {thing} ({number})", text
 
 
 def questions(count: int) -> Iterator[bytes]:
-    """Questions of 6 to 9 words, no two alike, so that nothing answers from a cache."""
-    for number in range(count):
-        draw = random.Random(10_000_000 + number)
-        words = f"why does {draw.choice(SUBJECTS)} {draw.choice(DEEDS)[:-1]} {draw.choice(THINGS)} near {draw.choice(PEOPLE)} {number}"
-        yield body("search", query=words)
+    """Questions of 6 to 9 words, no two alike, so that nothing could answer from a cache."""
+    asked = [
+        f"{start} {subject} {deed} {thing} {end}"
+        for start, end in zip(OPENINGS, ENDINGS, strict=True)
+        for subject in SUBJECTS
+        for deed in DEEDS
+        for thing in THINGS
+    ]
+    random.Random(7723).shuffle(asked)
+    if count > len(asked):
+        sys.exit(f"There are {len(asked)} different questions; {count} are asked for.")
+    yield from (body("search", query=question) for question in asked[:count])
 
 
 def save_body(title: str, text: str) -> bytes:

@@ -279,9 +279,24 @@ class Posting(models.Model):
     )
     memory = models.ForeignKey(Memory, on_delete=models.CASCADE, related_name="postings")
     frequency = models.PositiveSmallIntegerField()
+    length = models.PositiveIntegerField(
+        help_text="The memory's `term_count`, so that a score is computed from the index alone."
+    )
 
     def __str__(self) -> str:
         return f"{self.term_key} in {self.memory_id}"
+
+
+class CommonTerm(models.Model):
+    """How many memories of a project hold a term that many hold. Counted by a scheduled task; rarer ones are counted live."""
+
+    pk = models.CompositePrimaryKey("term_key", "project_id")
+    term_key = models.BigIntegerField()
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
+    documents = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.term_key} in {self.documents} memories"
 
 
 class SpaceState(models.TextChoices):

@@ -1,13 +1,11 @@
 """Hybrid search: what is meant and what is said, in PostgreSQL, fused by memories/ranking.py.
 
-One statement counts terms, one gathers candidates of both legs with everything that ranking needs; the question is
-embedded while the first one runs. Every bound (scope, filters, deleted, archived) stands inside the statements, so
+One statement counts terms, one gathers candidates of both legs with everything that ranking needs. Every bound (scope, filters, deleted, archived) stands inside the statements, so
 that no neighbour is lost to a filter that comes afterwards.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,17 +34,19 @@ COUNT_ONLY = "*"
 
 # Candidates of each leg: so many, or three for each result that is asked for, so that a memory that one leg ranks low
 # can still be lifted by the other. On LoCoMo's conversations 120 of each found what 150 and 200 did.
-CANDIDATES_AT_LEAST = 100
+CANDIDATES_AT_LEAST = 80
 CANDIDATES_A_RESULT = 3
 # Terms are taken from the rarest on until so many postings are read (measured: 97 % of the exact top ten at a
 # quarter of the time, and the cost stays bounded as the corpus grows).
 POSTINGS_READ = 3_000
-# Up to so many memories in the bounds of a search every vector is compared; beyond, the HNSW index is asked.
-EXACT_MEMORIES = 3_000
-# One spare thread a web thread: a question is embedded while PostgreSQL counts its terms.
-EMBEDDING_THREADS = 8
-
-_threads = ThreadPoolExecutor(EMBEDDING_THREADS, thread_name_prefix="query-embedding")
+# Up to so many memories in the bounds of a search every vector is compared (4 ms for 1,000 memories of three passages);
+# beyond, the HNSW index is asked (1 ms for 10,000).
+EXACT_MEMORIES = 1_000
+# What doors show of a result; anything else of it is read when it is asked for.
+SHOWN_FIELDS = (
+    *("title", "content_md", "resolution", "module", "tags", "created_at", "updated_at", "access_count"),
+    *("pinned_at", "archived_at", "deleted_at", "project__name", "memory_type__label", "memory_type__colour"),
+)
 
 
 @dataclass(frozen=True)
@@ -166,10 +166,9 @@ def search(
     )
     if text == COUNT_ONLY:
         return SearchAnswer([], _count(bounds, ()).total)
-    space, embedding = _begin_embedding(text)
     asked = Query.of(text)
     counted = _count(bounds, (*asked.keys, *asked.marks))
-    vector = _finish_embedding(space, embedding)
+    vector = _embed(text)
     limit = max(1, min(limit, LIMIT_AT_MOST))
     most = max(CANDIDATES_AT_LEAST, CANDIDATES_A_RESULT * limit)
     candidates = _gather(bounds, asked, counted, vector, most)
@@ -194,26 +193,17 @@ def _in_scope(caller: Caller, project_ids: list[int] | None) -> list[int] | None
 # --- the question's vector -------------------------------------------------------------------------------------------
 
 
-def _begin_embedding(text: str) -> "tuple[EmbeddingSpace | None, Future[QueryVector] | None]":
-    """Start embedding a question beside the statements that do not need it."""
+def _embed(text: str) -> QueryVector:
+    """Embed a question. Not beside the statements: on few cores each would only slow the other down."""
     space = EmbeddingSpace.objects.answering()
-    return space, _threads.submit(_embed, space, text) if space else None
-
-
-def _embed(space: EmbeddingSpace, text: str) -> QueryVector:
-    """Runs in a thread of its own and touches no database connection."""
+    if space is None:
+        return QueryVector(problem="No embedder is set up: results come from keywords only.")
     try:
-        return QueryVector(space, HalfVector(embedder_of(space).embed_query(text)).to_text())
+        vector = HalfVector(embedder_of(space).embed_query(text)).to_text()
+        return QueryVector(space, vector, background_of(space))
     except EmbedderUnavailable as error:
         log.warning("query_not_embedded", space=str(space), error=str(error))
         return QueryVector(space, problem=f"Results come from keywords only. {error}")
-
-
-def _finish_embedding(space: EmbeddingSpace | None, embedding: "Future[QueryVector] | None") -> QueryVector:
-    if space is None or embedding is None:
-        return QueryVector(problem="No embedder is set up: results come from keywords only.")
-    vector = embedding.result()
-    return vector if vector.problem else replace(vector, background=background_of(space))
 
 
 # --- statements ------------------------------------------------------------------------------------------------------
@@ -222,12 +212,18 @@ COUNT = """
 SELECT count(*), coalesce(avg(term_count), 0) FROM memories_memory AS memory
 WHERE memory.deleted_at IS NULL AND memory.archived_at IS NULL {projects}
 """
-# Counting stops at the bound: beyond it a term is so common that its exact weight hardly matters.
+# Common terms have been counted by a scheduled task; of the others the postings are counted, up to a bound that only
+# a term passes that has become common since.
 FREQUENCIES = """
-SELECT term.key, (SELECT count(*) FROM (
-    SELECT FROM memories_posting AS posting WHERE posting.term_key = term.key {projects} LIMIT {most}
-) AS counted)
-FROM unnest(%s::bigint[]) AS term (key)
+SELECT term.key, CASE WHEN common.documents IS NOT NULL THEN common.documents ELSE (
+    SELECT count(*) FROM (
+        SELECT FROM memories_posting AS posting WHERE posting.term_key = term.key {postings} LIMIT {most}
+    ) AS counted
+) END
+FROM unnest(%s::bigint[]) AS term (key) LEFT JOIN LATERAL (
+    SELECT sum(common.documents)::bigint AS documents FROM memories_commonterm AS common
+    WHERE common.term_key = term.key {commons}
+) AS common ON true
 """
 
 
@@ -241,8 +237,10 @@ def _count(bounds: Bounds, keys: Sequence[int]) -> Counted:
         total, average = cursor.fetchone()
         frequencies = {}
         if keys:
-            statement = FREQUENCIES.format(projects=projects.format("posting"), most=max(POSTINGS_READ + 1, 1))
-            cursor.execute(statement, [*arguments, list(keys)])
+            statement = FREQUENCIES.format(
+                postings=projects.format("posting"), commons=projects.format("common"), most=POSTINGS_READ + 1
+            )
+            cursor.execute(statement, [*arguments, list(keys), *arguments])
             frequencies = dict(cursor.fetchall())
         searched = total
         if bounds.is_filtered or bounds.include_archived:
@@ -252,15 +250,20 @@ def _count(bounds: Bounds, keys: Sequence[int]) -> Counted:
     return Counted(total, searched, float(average), frequencies)
 
 
+# The scores come from the index of the postings alone; memories are then looked up best first, until enough of them
+# lie within the bounds.
 KEYWORD_LEG = """
 keyword AS (
-    SELECT memory.id, sum(term.weight * posting.frequency * {k1_plus_1}
-                          / (posting.frequency + {k1} * ({one_minus_b} + {b} * memory.term_count / %s::float8))) AS score
-    FROM unnest(%s::bigint[], %s::float8[]) AS term (key, weight)
-    JOIN memories_posting AS posting ON posting.term_key = term.key {projects}
-    JOIN memories_memory AS memory ON memory.id = posting.memory_id
-    WHERE {condition}
-    GROUP BY memory.id ORDER BY score DESC, memory.id LIMIT {most}
+    SELECT scored.id FROM (
+        SELECT posting.memory_id AS id,
+               sum(term.weight * posting.frequency * {k1_plus_1}
+                   / (posting.frequency + {k1} * ({one_minus_b} + {b} * posting.length / %s::float8))) AS score
+        FROM unnest(%s::bigint[], %s::float8[]) AS term (key, weight)
+        JOIN memories_posting AS posting ON posting.term_key = term.key {projects}
+        GROUP BY posting.memory_id ORDER BY score DESC, id
+    ) AS scored CROSS JOIN LATERAL (
+        SELECT FROM memories_memory AS memory WHERE memory.id = scored.id AND {condition} OFFSET 0
+    ) AS within ORDER BY scored.score DESC, scored.id LIMIT {most}
 )"""
 NEAREST_LEG = """
 nearest AS (
@@ -407,7 +410,8 @@ def _candidate(row: tuple[Any, ...]) -> Candidate:
 
 def _answer(asked: Query, scored: Sequence[Any], total: int, max_tokens: int, problem: str) -> SearchAnswer:
     """Read the winners' texts, cut their snippets, and keep what fits the budget."""
-    winners = Memory.objects.select_related("project", "memory_type").filter(pk__in=[row.id for row in scored])
+    winners = Memory.objects.select_related("project", "memory_type").only(*SHOWN_FIELDS)
+    winners = winners.filter(pk__in=[row.id for row in scored])
     rows = {memory.pk: memory for memory in winners.order_by()}
     found = [(row, rows[row.id]) for row in scored if row.id in rows]
     terms = set(asked.terms)

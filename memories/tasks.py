@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from memories import archiving
+from memories import archiving, postings
 from memories.embedding import queue, spaces, working
 from memories.models import EmbeddingSpace
 
@@ -22,6 +22,12 @@ def sweep_embeddings() -> int:
     """Find what no message announced: a changed setting, a lost message, an embedder that is back."""
     spaces.ensure_wanted_space()
     return embed_pending()
+
+
+@shared_task(name="memories.count_common_terms")
+def count_common_terms() -> int:
+    """Refresh the frequencies of common terms that search weighs words by."""
+    return postings.count_common_terms()
 
 
 @shared_task(name="memories.archive_faded")

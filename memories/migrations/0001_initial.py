@@ -166,6 +166,7 @@ class Migration(migrations.Migration):
                 ('pk', models.CompositePrimaryKey('term_key', 'project_id', 'memory_id', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('term_key', models.BigIntegerField()),
                 ('frequency', models.PositiveSmallIntegerField()),
+                ('length', models.PositiveIntegerField(help_text="The memory's `term_count`, so that a score is computed from the index alone.")),
                 ('memory', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='postings', to='memories.memory')),
                 ('project', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='access.project')),
             ],
