@@ -209,7 +209,7 @@ def _embed(text: str) -> QueryVector:
 # --- statements ------------------------------------------------------------------------------------------------------
 
 COUNT = """
-SELECT count(*), coalesce(avg(term_count), 0) FROM memories_memory AS memory
+SELECT count(*), coalesce(sum(term_count), 0) FROM memories_memory AS memory
 WHERE memory.deleted_at IS NULL AND memory.archived_at IS NULL {projects}
 """
 # Common terms have been counted by a scheduled task; of the others the postings are counted, up to a bound that only
@@ -234,7 +234,7 @@ def _count(bounds: Bounds, keys: Sequence[int]) -> Counted:
     )
     with connection.cursor() as cursor:
         cursor.execute(COUNT.format(projects=projects.format("memory")), arguments)
-        total, average = cursor.fetchone()
+        total, length = cursor.fetchone()
         frequencies = {}
         if keys:
             statement = FREQUENCIES.format(
@@ -247,7 +247,7 @@ def _count(bounds: Bounds, keys: Sequence[int]) -> Counted:
             condition, filters = bounds.condition()
             cursor.execute(f"SELECT count(*) FROM memories_memory AS memory WHERE {condition}", filters)
             searched = cursor.fetchone()[0]
-    return Counted(total, searched, float(average), frequencies)
+    return Counted(total, searched, float(length) / max(total, 1), frequencies)
 
 
 # The scores come from the index of the postings alone; memories are then looked up best first, until enough of them

