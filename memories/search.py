@@ -310,7 +310,7 @@ def _gather(bounds: Bounds, asked: Query, counted: Counted, vector: QueryVector,
         return []
     statement = GATHER.format(
         legs=", ".join(legs.values()),
-        pool=" UNION ".join(f"SELECT id FROM {name}" for name in legs),
+        pool=" UNION ".join(f"SELECT DISTINCT id FROM {name}" for name in legs),
         cosine=cosine,
     )
     with connection.cursor() as cursor:
