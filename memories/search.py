@@ -33,7 +33,7 @@ QUERY_CHARACTERS = 10_000
 COUNT_ONLY = "*"
 
 # Candidates of each leg: so many, or three for each result that is asked for, so that a memory that one leg ranks low
-# can still be lifted by the other. On LoCoMo's conversations 120 of each found what 150 and 200 did.
+# can still be lifted by the other. On LoCoMo's conversations (unit pair) R@10 was .918 with 80 of each, .919 with 120.
 CANDIDATES_AT_LEAST = 80
 CANDIDATES_A_RESULT = 3
 # Terms are taken from the rarest on until so many postings are read (measured: 97 % of the exact top ten at a
