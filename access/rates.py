@@ -1,5 +1,6 @@
 """Per-token rates and use counts, kept over the Redis protocol so that a call costs no database write."""
 
+import threading
 import time
 import uuid
 from dataclasses import dataclass
@@ -32,9 +33,19 @@ class RateState:
     limit: int
 
 
-@cache
+_making = threading.Lock()
+
+
 def _server() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
+    """The one client of this process. Two made at once would leave one to be collected, which closes its connections
+    under the call that uses it."""
+    with _making:
+        return _made_server(settings.REDIS_URL)
+
+
+@cache
+def _made_server(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1)
 
 
 def count_call(caller: Caller) -> RateState:

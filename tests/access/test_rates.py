@@ -67,11 +67,11 @@ def test_a_rate_leaves_nothing_behind(server):
 @pytest.mark.django_db
 def test_calls_go_through_while_the_server_is_away(settings):
     settings.REDIS_URL = "unix:///nonexistent/socket"
-    rates._server.cache_clear()
+    rates._made_server.cache_clear()
     try:
         assert count_call(caller_with(1)) == RateState(0, 1)
     finally:
-        rates._server.cache_clear()
+        rates._made_server.cache_clear()
 
 
 @pytest.mark.django_db
