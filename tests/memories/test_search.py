@@ -37,7 +37,9 @@ def test_a_save_is_found_by_meaning_once_embedded(collaborator, app, save, embed
 
 def test_a_memory_of_many_passages_is_found_once(collaborator, app, save, embed_all):
     """Also when no word of the question stands anywhere, so that meaning alone answers."""
-    long = " ".join(f"The automobile number {number} broke down on the motorway and had to be towed." for number in range(8))
+    long = " ".join(
+        f"The automobile number {number} broke down on the motorway and had to be towed." for number in range(8)
+    )
     save(collaborator, app, "Cars", long)
     embed_all()
     assert Memory.objects.get().vectors.count() > 3
