@@ -6,6 +6,7 @@ because vectors are only stored for the version they were made of.
 
 import uuid
 from collections.abc import Iterable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,7 +17,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from memories.chunking import last_statement, passages
-from memories.embedding.providers import Embedder, EmbedderUnavailable
+from memories.embedding.providers import EmbedderUnavailable
 from memories.embedding.spaces import ATTEMPTS_BEFORE_FAILED, embedder_of
 from memories.models import EmbeddingSpace, Memory, PassageVector, PendingEmbedding
 
@@ -42,17 +43,30 @@ class Claim:
 def embed_pending_of(space: EmbeddingSpace) -> int:
     """Embed batches of a space until nothing of it is due; answers how many memories were stored.
 
-    When the embedder is away the batch is put back with a pause and the work ends; the sweep tries again.
+    While one batch is stored, which keeps PostgreSQL busy and leaves the embedder idle, the next is embedded beside it.
+    When the embedder is away what was taken is put back with a pause and the work ends; the sweep tries again.
     """
     stored = 0
-    while batch := _claim(space):
-        try:
-            stored += _embed(space, batch)
-        except EmbedderUnavailable as error:
-            _put_back(space, batch, str(error), counted=False)
-            log.warning("embedder_unavailable", space=str(space), error=str(error))
-            break
+    with ThreadPoolExecutor(1, thread_name_prefix="next-batch") as beside:
+        coming = _begin(space, beside)
+        while coming is not None:
+            batch, vectors = coming
+            wait([vectors])
+            coming = _begin(space, beside)
+            try:
+                stored += _finish(space, batch, vectors)
+            except EmbedderUnavailable as error:
+                for taken in [batch, coming[0]] if coming else [batch]:
+                    _put_back(space, taken, str(error), counted=False)
+                log.warning("embedder_unavailable", space=str(space), error=str(error))
+                break
     return stored
+
+
+def _begin(space: EmbeddingSpace, beside: Executor) -> tuple[list[Claim], Future[np.ndarray]] | None:
+    """Take a batch and start to embed it; None when nothing is due. Statements stay in the caller's thread."""
+    batch = _claim(space)
+    return (batch, beside.submit(_vectors, space, batch)) if batch else None
 
 
 def _claim(space: EmbeddingSpace) -> list[Claim]:
@@ -94,11 +108,10 @@ def embedded_text(memory: Memory) -> str:
     return f"{memory.content_md}\n{memory.resolution}" if memory.resolution else memory.content_md
 
 
-def _embed(space: EmbeddingSpace, batch: list[Claim]) -> int:
-    """Embed a batch in one go; when its texts are refused, each memory alone, so that one cannot hold up the rest."""
-    embedder = embedder_of(space)
+def _finish(space: EmbeddingSpace, batch: list[Claim], vectors: Future[np.ndarray]) -> int:
+    """Store an embedded batch; when its texts were refused, try each memory alone, so that one cannot hold up the rest."""
     try:
-        return _store(space, batch, _vectors(embedder, batch))
+        return _store(space, batch, vectors.result())
     except EmbedderUnavailable:
         raise
     except Exception as error:
@@ -106,7 +119,7 @@ def _embed(space: EmbeddingSpace, batch: list[Claim]) -> int:
     stored = 0
     for claim in batch:
         try:
-            stored += _store(space, [claim], _vectors(embedder, [claim]))
+            stored += _store(space, [claim], _vectors(space, [claim]))
         except EmbedderUnavailable:
             raise
         except Exception as error:
@@ -114,8 +127,8 @@ def _embed(space: EmbeddingSpace, batch: list[Claim]) -> int:
     return stored
 
 
-def _vectors(embedder: Embedder, batch: list[Claim]) -> np.ndarray:
-    return embedder.embed_passages([passage for claim in batch for passage in claim.passages])
+def _vectors(space: EmbeddingSpace, batch: list[Claim]) -> np.ndarray:
+    return embedder_of(space).embed_passages([passage for claim in batch for passage in claim.passages])
 
 
 def _store(space: EmbeddingSpace, batch: list[Claim], vectors: np.ndarray) -> int:

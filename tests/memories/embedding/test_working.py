@@ -30,7 +30,7 @@ def test_vectors_of_a_text_that_changed_meanwhile_are_thrown_away(collaborator, 
     space = EmbeddingSpace.objects.answering()
     claims = working._claim(space)
     save(collaborator, app, "A", "new text")
-    vectors = working._vectors(working.embedder_of(space), claims)
+    vectors = working._vectors(space, claims)
     assert working._store(space, claims, vectors) == 0
     assert (PassageVector.objects.count(), memory.pending_embeddings.count()) == (0, 1)
     assert embed_all() == 1
