@@ -95,5 +95,5 @@ def visible_project_ids(caller: Caller, project_name: str | None) -> list[int] |
     """
     if project_name is None or project_name == GLOBAL_PROJECT:
         return None if caller.project_ids is None else sorted(caller.project_ids)
-    found = Project.objects.visible_to(caller).filter(name=project_name).values_list("pk", flat=True)
-    return list(found)
+    named = Project.objects.named(project_name)
+    return [named.pk] if named is not None and caller.sees_project(named.pk) else []

@@ -29,6 +29,10 @@ class ProjectQuerySet(models.QuerySet["Project"]):
         """The projects inside the caller's scope."""
         return self if caller.project_ids is None else self.filter(pk__in=caller.project_ids)
 
+    def named(self, name: str) -> "Project | None":
+        """The project of this name. Written in SQL because nearly every call of an agent asks it."""
+        return next(iter(self.raw("SELECT * FROM access_project WHERE name = %s", [name])), None)
+
 
 class Project(models.Model):
     """A body of work whose memories, runs and requirements belong together; its name is its address."""
@@ -128,6 +132,13 @@ class Membership(models.Model):
         return f"{self.member} in {self.project}"
 
 
+OPENING = """
+SELECT token.* FROM access_roletoken AS token LEFT JOIN access_member AS member ON member.id = token.member_id
+WHERE token.prefix = %s AND token.revoked_at IS NULL AND coalesce(token.expires_at > %s, true)
+AND coalesce(member.is_active, true)
+"""
+
+
 class RoleTokenQuerySet(models.QuerySet["RoleToken"]):
     """Questions about tokens."""
 
@@ -135,6 +146,14 @@ class RoleTokenQuerySet(models.QuerySet["RoleToken"]):
         """Tokens that open the door now: neither revoked nor expired."""
         moment = now or timezone.now()
         return self.filter(revoked_at=None).exclude(expires_at__lte=moment)
+
+    def opening(self, prefix: str, now: datetime | None = None) -> "RoleToken | None":
+        """The usable token with this prefix, unless its member may not log in any more.
+
+        Written in SQL: every call of every agent asks it, and composing the statement took three times as long as
+        answering it.
+        """
+        return next(iter(self.raw(OPENING, [prefix, now or timezone.now()])), None)
 
     def visible_to(self, caller: "Caller") -> Self:
         """Tokens that a caller may see and change: all, or those whose whole scope lies inside the caller's."""

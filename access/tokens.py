@@ -82,11 +82,8 @@ def token_for_secret(secret: str) -> RoleToken | None:
     prefix, _, tail = rest.partition("_")
     if start != TOKEN_START or not tail or len(secret) > LABEL_LENGTH or not secret.isascii():
         return None
-    usable = RoleToken.objects.usable().select_related("member")
-    row = usable.filter(prefix=prefix).first() if "\x00" not in prefix else None
-    if row is None or not hmac.compare_digest(row.digest, hash_secret(secret)):
-        return None
-    return row if row.member is None or row.member.is_active else None
+    row = RoleToken.objects.opening(prefix) if "\x00" not in prefix else None
+    return row if row is not None and hmac.compare_digest(row.digest, hash_secret(secret)) else None
 
 
 def revoke_token(caller: Caller, token: RoleToken) -> RoleToken:

@@ -1,9 +1,10 @@
 """Hybrid search: what is meant and what is said, in PostgreSQL, fused by memories/ranking.py.
 
-One statement counts terms, one gathers candidates of both legs with everything that ranking needs. Every bound (scope, filters, deleted, archived) stands inside the statements, so
+One statement counts, one gathers candidates of both legs with everything that ranking needs. Every bound (scope, filters, deleted, archived) stands inside the statements, so
 that no neighbour is lost to a filter that comes afterwards.
 """
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,15 +12,16 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import connection, models
 from pgvector import HalfVector
 
 from access.callers import Caller
 from access.errors import Invalid
+from access.models import Project
 from memories import decay
 from memories.embedding.providers import EmbedderUnavailable
 from memories.embedding.spaces import background_of, embedder_of
-from memories.models import EmbeddingSpace, Memory
+from memories.models import EmbeddingSpace, Memory, MemoryType
 from memories.ranking import K1, B, Candidate, Corpus, Query, Settings, Space, inverse_document_frequency, rank
 from memories.snippets import snippet, tokens_of, within_budget
 
@@ -33,8 +35,8 @@ QUERY_CHARACTERS = 10_000
 COUNT_ONLY = "*"
 
 # Candidates of each leg: so many, or three for each result that is asked for, so that a memory that one leg ranks low
-# can still be lifted by the other. On LoCoMo's conversations (unit pair) R@10 was .918 with 80 of each, .919 with 120.
-CANDIDATES_AT_LEAST = 80
+# can still be lifted by the other. On LoCoMo's conversations (unit pair) R@10 was .918 with 60 and with 80 of each, .919 with 120.
+CANDIDATES_AT_LEAST = 60
 CANDIDATES_A_RESULT = 3
 # Terms are taken from the rarest on until so many postings are read (measured: 97 % of the exact top ten at a
 # quarter of the time, and the cost stays bounded as the corpus grows).
@@ -42,11 +44,21 @@ POSTINGS_READ = 3_000
 # Up to so many memories in the bounds of a search every vector is compared (4 ms for 1,000 memories of three passages);
 # beyond, the HNSW index is asked (1 ms for 10,000).
 EXACT_MEMORIES = 1_000
+
+
+def _in_model_order(model: type[models.Model], *names: str) -> tuple[str, ...]:
+    """The columns as `from_db` wants them."""
+    return tuple(field.attname for field in model._meta.concrete_fields if field.attname in names)
+
+
 # What doors show of a result; anything else of it is read when it is asked for.
-SHOWN_FIELDS = (
-    *("title", "content_md", "resolution", "module", "tags", "created_at", "updated_at", "access_count"),
-    *("pinned_at", "archived_at", "deleted_at", "project__name", "memory_type__label", "memory_type__colour"),
+SHOWN_FIELDS = _in_model_order(
+    Memory,
+    *("id", "project_id", "memory_type_id", "title", "content_md", "resolution", "module", "tags", "created_at"),
+    *("updated_at", "access_count", "pinned_at", "archived_at", "deleted_at"),
 )
+SHOWN_PROJECT_FIELDS = _in_model_order(Project, "id", "name")
+SHOWN_TYPE_FIELDS = _in_model_order(MemoryType, "name", "label", "colour")
 
 
 @dataclass(frozen=True)
@@ -208,18 +220,18 @@ def _embed(text: str) -> QueryVector:
 
 # --- statements ------------------------------------------------------------------------------------------------------
 
-COUNT = """
-SELECT count(*), coalesce(sum(term_count), 0) FROM memories_memory AS memory
-WHERE memory.deleted_at IS NULL AND memory.archived_at IS NULL {projects}
-"""
+# One statement: a row without a key counts the memories and their terms, the others the memories that hold each term.
 # Common terms have been counted by a scheduled task; of the others the postings are counted, up to a bound that only
 # a term passes that has become common since.
-FREQUENCIES = """
-SELECT term.key, CASE WHEN common.documents IS NOT NULL THEN common.documents ELSE (
+COUNT = """
+SELECT NULL::bigint, count(*), coalesce(sum(term_count), 0)::bigint FROM memories_memory AS memory
+WHERE memory.deleted_at IS NULL AND memory.archived_at IS NULL {memories}
+UNION ALL
+SELECT term.key, coalesce(common.documents, (
     SELECT count(*) FROM (
         SELECT FROM memories_posting AS posting WHERE posting.term_key = term.key {postings} LIMIT {most}
     ) AS counted
-) END
+)), 0
 FROM unnest(%s::bigint[]) AS term (key) LEFT JOIN LATERAL (
     SELECT sum(common.documents)::bigint AS documents FROM memories_commonterm AS common
     WHERE common.term_key = term.key {commons}
@@ -232,26 +244,27 @@ def _count(bounds: Bounds, keys: Sequence[int]) -> Counted:
     projects, arguments = (
         ("", []) if bounds.project_ids is None else ("AND {}.project_id = ANY(%s)", [bounds.project_ids])
     )
+    statement = COUNT.format(
+        memories=projects.format("memory"),
+        postings=projects.format("posting"),
+        commons=projects.format("common"),
+        most=POSTINGS_READ + 1,
+    )
     with connection.cursor() as cursor:
-        cursor.execute(COUNT.format(projects=projects.format("memory")), arguments)
-        total, length = cursor.fetchone()
-        frequencies = {}
-        if keys:
-            statement = FREQUENCIES.format(
-                postings=projects.format("posting"), commons=projects.format("common"), most=POSTINGS_READ + 1
-            )
-            cursor.execute(statement, [*arguments, list(keys), *arguments])
-            frequencies = dict(cursor.fetchall())
+        cursor.execute(statement, [*arguments, *arguments, list(keys), *arguments])
+        rows = {key: (count, length) for key, count, length in cursor.fetchall()}
+        total, length = rows.pop(None)
         searched = total
         if bounds.is_filtered or bounds.include_archived:
             condition, filters = bounds.condition()
             cursor.execute(f"SELECT count(*) FROM memories_memory AS memory WHERE {condition}", filters)
             searched = cursor.fetchone()[0]
-    return Counted(total, searched, float(length) / max(total, 1), frequencies)
+    return Counted(total, searched, length / max(total, 1), {key: count for key, (count, _) in rows.items()})
 
 
-# The scores come from the index of the postings alone; memories are then looked up best first, until enough of them
-# lie within the bounds.
+# The scores come from the index of the postings alone; memories are then looked up best first, by their primary key
+# (OFFSET 0 keeps the bounds out of the look-up: on a table that was never analysed they draw the planner to a partial
+# index that it walks whole for each memory), until enough of them lie within the bounds.
 KEYWORD_LEG = """
 keyword AS (
     SELECT scored.id FROM (
@@ -262,8 +275,9 @@ keyword AS (
         JOIN memories_posting AS posting ON posting.term_key = term.key {projects}
         GROUP BY posting.memory_id ORDER BY score DESC, id
     ) AS scored CROSS JOIN LATERAL (
-        SELECT FROM memories_memory AS memory WHERE memory.id = scored.id AND {condition} OFFSET 0
-    ) AS within ORDER BY scored.score DESC, scored.id LIMIT {most}
+        SELECT project_id, memory_type_id, tags, module, updated_at, deleted_at, archived_at
+        FROM memories_memory WHERE id = scored.id OFFSET 0
+    ) AS memory WHERE {condition} ORDER BY scored.score DESC, scored.id LIMIT {most}
 )"""
 NEAREST_LEG = """
 nearest AS (
@@ -408,11 +422,38 @@ def _candidate(row: tuple[Any, ...]) -> Candidate:
     )
 
 
+WINNERS = "SELECT {columns} FROM memories_memory AS memory {joins} WHERE memory.id = ANY(%s)".format(
+    columns=", ".join(
+        [f"memory.{name}" for name in SHOWN_FIELDS]
+        + [f"project.{name}" for name in SHOWN_PROJECT_FIELDS]
+        + [f"kind.{name}" for name in SHOWN_TYPE_FIELDS]
+    ),
+    joins="JOIN access_project AS project ON project.id = memory.project_id "
+    "JOIN memories_memorytype AS kind ON kind.name = memory.memory_type_id",
+)
+
+
+def _winners(ids: list[uuid.UUID]) -> dict[uuid.UUID, Memory]:
+    """The memories with these ids, with project and type, each with the fields that are shown.
+
+    Written in SQL: composing it from the models took as long as everything else about it.
+    """
+    of_project = len(SHOWN_FIELDS)
+    of_type = of_project + len(SHOWN_PROJECT_FIELDS)
+    winners = {}
+    with connection.cursor() as cursor:
+        cursor.execute(WINNERS, [ids])
+        for row in cursor.fetchall():
+            memory = Memory.from_db(connection.alias, SHOWN_FIELDS, row[:of_project])
+            memory.project = Project.from_db(connection.alias, SHOWN_PROJECT_FIELDS, row[of_project:of_type])
+            memory.memory_type = MemoryType.from_db(connection.alias, SHOWN_TYPE_FIELDS, row[of_type:])
+            winners[memory.pk] = memory
+    return winners
+
+
 def _answer(asked: Query, scored: Sequence[Any], total: int, max_tokens: int, problem: str) -> SearchAnswer:
     """Read the winners' texts, cut their snippets, and keep what fits the budget."""
-    winners = Memory.objects.select_related("project", "memory_type").only(*SHOWN_FIELDS)
-    winners = winners.filter(pk__in=[row.id for row in scored])
-    rows = {memory.pk: memory for memory in winners.order_by()}
+    rows = _winners([row.id for row in scored])
     found = [(row, rows[row.id]) for row in scored if row.id in rows]
     terms = set(asked.terms)
     snippets = [snippet(memory.content_md or memory.resolution, terms) for _, memory in found]

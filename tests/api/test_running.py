@@ -294,8 +294,8 @@ def test_a_value_that_postgresql_refuses_is_the_callers_to_mend(ask, collaborato
 # Token, its projects; savepoint; project, type, savepoint, insert, lock, terms, row, version, links that waited for
 # it, embedding queue, release; audit row; release.
 FIRST_SAVE = 16
-# Token, its projects; space, totals, frequencies, candidates, rows.
-SEARCH = 7
+# Token, its projects; counts, space, candidates, rows.
+SEARCH = 6
 
 
 @pytest.mark.parametrize("already", [1, 3])

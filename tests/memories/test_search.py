@@ -13,7 +13,7 @@ from access.models import Project
 from memories.curating import archive_memory
 from memories.deleting import delete_memory
 from memories.models import EmbeddingSpace, Memory
-from memories.search import search
+from memories.search import SHOWN_FIELDS, search
 
 
 def titles(answer):
@@ -227,7 +227,7 @@ def test_reading_an_answer_writes_nothing(collaborator, app, save, django_assert
     embed_all()
     search(collaborator.caller, "walrus")
     before = Memory.objects.values().get(pk=memory.pk)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         search(collaborator.caller, "walrus")
     assert Memory.objects.values().get(pk=memory.pk) == before
 
@@ -236,3 +236,13 @@ def test_a_caller_scoped_to_nothing_finds_nothing(collaborator, app, save):
     save(collaborator, app, "A", "walrus")
     nobody = replace(collaborator.caller, project_ids=frozenset(), project_names=())
     assert (titles(search(nobody, "walrus")), search(nobody, "*").total) == ([], 0)
+
+
+def test_a_result_shows_each_field_of_its_memory(collaborator, app, save):
+    """Also the last ones: values are read by their place."""
+    saved = save(collaborator, app, "Walrus", "tusks", tags=["sea"], module="zoo")
+    [result] = search(collaborator.caller, "walrus").results
+    stored = Memory.objects.values(*SHOWN_FIELDS).get(pk=saved.pk)
+    assert {name: getattr(result.memory, name) for name in SHOWN_FIELDS} == stored
+    assert (result.memory.project, result.memory.memory_type) == (app, saved.memory_type)
+    assert (result.memory.project.name, result.memory.memory_type.colour) == ("app", saved.memory_type.colour)

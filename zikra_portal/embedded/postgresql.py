@@ -44,6 +44,9 @@ SETTINGS: Mapping[str, str] = {
     "min_wal_size": "80MB",
     # Queries here take milliseconds; compiling them would take longer.
     "jit": "off",
+    # Statistics and visibility follow a burst of saves within seconds: the first search after an import is planned for
+    # the tables as they are, and counts from indexes alone.
+    "autovacuum_naptime": "10s",
     "random_page_cost": "1.1",
     "timezone": "UTC",
     "log_timezone": "UTC",
