@@ -79,6 +79,7 @@ def run_command(name: Any, body: dict[str, Any], caller: Caller, *, idempotency_
         status=answer.status,
         caller=caller.name,
         door=caller.door,
+        address=caller.address,
         request_id=caller.request_id,
         milliseconds=round((time.perf_counter() - began) * 1000, 1),
     )
