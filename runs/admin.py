@@ -31,11 +31,11 @@ class RunAdmin(PortalModelAdmin):
     list_filter = (ProjectFilter,)
     list_select_related = ("project",)
     search_fields = ("runner", "session_id", "prompt_name", "output_summary", "model")
-    ordering = ("-created_at",)
+    ordering = ("-started_at",)
     fields = (
         "project", "runner", "session_id", "status_shown", "prompt_name", "output_summary", "model", "tokens_input",
-        "tokens_output", "tokens_cache_read", "tokens_cache_creation", "cost", "files_modified", "duration_s",
-        "finished", "reported_by",
+        "tokens_output", "tokens_cache_read", "tokens_cache_write_5m", "tokens_cache_write_1h", "cost", "files_modified", "duration_s",
+        "finished", "reported_by", "person", "agent",
     )  # fmt: skip
     readonly_fields = fields
 

@@ -1,9 +1,11 @@
-"""Runs of agents, and the prompts that a runner picked up for its next one."""
+"""Runs of agents: who ran what, where, how long, with how many tokens and at what cost; prices, budgets, rollups."""
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Self
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
@@ -15,6 +17,27 @@ if TYPE_CHECKING:
     from access.callers import Caller
 
 NAME_LENGTH = 200
+STEP_LENGTH = 500
+STATUS_LENGTH = 40
+
+# The five kinds of tokens, disjoint: what was read from the cache is no input, what was thought is output.
+TOKEN_KINDS = ("tokens_input", "tokens_output", "tokens_cache_read", "tokens_cache_write_5m", "tokens_cache_write_1h")
+
+RUNNING = "running"
+
+
+class CostSource(models.TextChoices):
+    """Where a cost comes from; without one, why there is none."""
+
+    REPORTED = "reported", "Reported"
+    COMPUTED = "computed", "Computed"
+    NO_PRICE = "no_price", "No price"
+    NO_TOKENS = "no_tokens", "No tokens told"
+
+
+def stale_after() -> timedelta:
+    """Silence after which a run that has not ended counts as stale; a setting."""
+    return timedelta(seconds=settings.RUN_STALE_SECONDS)
 
 
 class RunQuerySet(models.QuerySet["Run"]):
@@ -24,39 +47,76 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Runs in the caller's scope."""
         return self if caller.project_ids is None else self.filter(project_id__in=caller.project_ids)
 
+    def active(self) -> Self:
+        """Runs that have not ended, stale ones too."""
+        return self.filter(finished_at=None)
+
+    def finished(self) -> Self:
+        """Runs that have ended."""
+        return self.exclude(finished_at=None)
+
+    def between(self, first: date, last: date) -> Self:
+        """Runs of these days, both included; a run belongs to the day it started on."""
+        return self.filter(day__gte=first, day__lte=last)
+
 
 class Run(models.Model):
-    """One session of an agent, as it was reported. The same session reported twice is one run."""
+    """One session of an agent. The same session reported twice is one run.
+
+    `finished_at` is empty while it runs; a run that is silent for long is stale and comes back with its next word.
+    Tokens are the sums of its usage rows, one for each model; `cost_usd` is the cost that counts, in US dollars:
+    the reported one where there is one, else the computed one, None where neither is known.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="runs")
-    runner = models.CharField(max_length=NAME_LENGTH, blank=True)
     session_id = models.CharField(max_length=NAME_LENGTH, blank=True)
-    # The prompt is a memory, which lies above this room: only its id and title are known here.
+    runner = models.CharField(max_length=NAME_LENGTH, blank=True, help_text="As the agent names itself.")
+    agent = models.CharField(max_length=NAME_LENGTH, blank=True, help_text="The tool, such as claude-code or codex.")
+    model = models.CharField(max_length=NAME_LENGTH, blank=True, help_text="The model that most tokens went to.")
+    machine = models.CharField(max_length=NAME_LENGTH, blank=True)
+    cwd = models.CharField(max_length=1000, blank=True)
+    branch = models.CharField(max_length=NAME_LENGTH, blank=True)
+
+    token = models.ForeignKey(RoleToken, null=True, on_delete=models.SET_NULL, related_name="runs")
+    member = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL, related_name="runs")
+    reported_by = models.CharField(max_length=NAME_LENGTH, blank=True, help_text="The token's label.")
+    person = models.CharField(
+        max_length=NAME_LENGTH, blank=True, help_text="The member's user name, or the label of a token of nobody's."
+    )
+
+    # Prompts and requirements lie above this room: only their ids and titles are known here.
     prompt_id = models.UUIDField(null=True)
     prompt_name = models.CharField(max_length=500, blank=True)
-    status = models.CharField(max_length=40, default="success")
+    requirement_id = models.UUIDField(null=True)
+    requirement_title = models.CharField(max_length=500, blank=True)
+
+    status = models.CharField(max_length=STATUS_LENGTH, default=RUNNING)
+    step = models.CharField(max_length=STEP_LENGTH, blank=True, help_text="What it says it is doing.")
     output_summary = models.TextField(blank=True)
-    model = models.CharField(max_length=NAME_LENGTH, blank=True)
+    files_modified = ArrayField(models.CharField(max_length=1000), default=list)
+
     tokens_input = models.PositiveBigIntegerField(null=True)
     tokens_output = models.PositiveBigIntegerField(null=True)
     tokens_cache_read = models.PositiveBigIntegerField(null=True)
-    tokens_cache_creation = models.PositiveBigIntegerField(null=True)
-    cost_usd = models.DecimalField(
-        max_digits=14, decimal_places=6, null=True, help_text="As reported; empty when unknown."
-    )
-    files_modified = ArrayField(models.CharField(max_length=1000), default=list)
-    duration_s = models.FloatField(null=True)
-    finished_at = models.DateTimeField(default=timezone.now)
+    tokens_cache_write_5m = models.PositiveBigIntegerField(null=True)
+    tokens_cache_write_1h = models.PositiveBigIntegerField(null=True)
+    cost_usd = models.DecimalField(max_digits=14, decimal_places=6, null=True, help_text="The cost that counts.")
+    cost_source = models.CharField(max_length=10, choices=CostSource.choices, default=CostSource.NO_TOKENS)
+    reported_cost_usd = models.DecimalField(max_digits=14, decimal_places=6, null=True)
+    computed_cost_usd = models.DecimalField(max_digits=14, decimal_places=6, null=True)
+
+    day = models.DateField(help_text="The day it started on, in the costs' time zone (setting COST_TIME_ZONE).")
+    started_at = models.DateTimeField(default=timezone.now)
+    last_seen_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+    duration_s = models.FloatField(null=True, help_text="Seconds, as reported.")
     created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
-    token = models.ForeignKey(RoleToken, null=True, on_delete=models.SET_NULL, related_name="runs")
-    member = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL, related_name="runs")
-    reported_by = models.CharField(max_length=NAME_LENGTH, blank=True)
 
     objects = RunQuerySet.as_manager()
 
     class Meta:
-        ordering = ["-created_at"]
+        ordering = ["-started_at"]
         constraints = [
             models.UniqueConstraint(
                 fields=["project", "session_id"],
@@ -66,11 +126,246 @@ class Run(models.Model):
             models.CheckConstraint(
                 condition=models.Q(cost_usd=None) | models.Q(cost_usd__gte=0), name="cost_is_not_negative"
             ),
+            models.CheckConstraint(
+                condition=models.Q(cost_source__in=["reported", "computed"], cost_usd__isnull=False)
+                | models.Q(cost_source__in=["no_price", "no_tokens"], cost_usd=None),
+                name="a_cost_has_a_source",
+            ),
         ]
-        indexes = [models.Index(fields=["project", "-created_at"], name="run_newest")]
+        indexes = [
+            models.Index(fields=["project", "-started_at"], name="run_newest"),
+            models.Index(fields=["-started_at"], name="run_newest_of_all"),
+            models.Index(fields=["day", "project"], name="run_of_day"),
+            models.Index(
+                fields=["project", "-last_seen_at"], condition=models.Q(finished_at=None), name="run_unfinished"
+            ),
+            models.Index(fields=["-cost_usd", "day"], condition=models.Q(cost_usd__isnull=False), name="run_dearest"),
+            models.Index(fields=["prompt_id"], condition=models.Q(prompt_id__isnull=False), name="run_of_prompt"),
+            models.Index(
+                fields=["requirement_id"], condition=models.Q(requirement_id__isnull=False), name="run_of_requirement"
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.runner or self.reported_by} {self.created_at:%Y-%m-%d %H:%M}"
+        return f"{self.agent or self.runner or self.reported_by} {self.started_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it has not ended."""
+        return self.finished_at is None
+
+    def is_stale(self, now: datetime | None = None) -> bool:
+        """Whether it has not ended and has been silent for too long."""
+        return self.finished_at is None and (now or timezone.now()) - self.last_seen_at > stale_after()
+
+    def elapsed(self, now: datetime | None = None) -> timedelta:
+        """How long it took, as reported or by its times; of a running one, how long so far."""
+        if self.finished_at is not None and self.duration_s is not None:
+            return timedelta(seconds=min(self.duration_s, 1e9))
+        return max((self.finished_at or now or timezone.now()) - self.started_at, timedelta())
+
+
+class RunUsage(models.Model):
+    """Tokens of one run with one model, and what they cost at the price of the run's day.
+
+    Unknown counts are None. `cost_usd` is this row's part of the run's `cost_usd`: the parts always add up to it.
+    `cache_savings_usd` is what the same tokens would have cost more without a cache (negative where writing it cost
+    more than reading it saved).
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="usage")
+    model = models.CharField(max_length=NAME_LENGTH, blank=True)
+    tokens_input = models.PositiveBigIntegerField(null=True)
+    tokens_output = models.PositiveBigIntegerField(null=True)
+    tokens_cache_read = models.PositiveBigIntegerField(null=True)
+    tokens_cache_write_5m = models.PositiveBigIntegerField(null=True)
+    tokens_cache_write_1h = models.PositiveBigIntegerField(null=True)
+    cost_usd = models.DecimalField(max_digits=14, decimal_places=6, null=True)
+    computed_cost_usd = models.DecimalField(max_digits=14, decimal_places=6, null=True)
+    cache_savings_usd = models.DecimalField(max_digits=14, decimal_places=6, null=True)
+    price = models.ForeignKey("ModelPrice", null=True, on_delete=models.SET_NULL, related_name="usage")
+    price_version = models.PositiveIntegerField(null=True)
+
+    class Meta:
+        verbose_name_plural = "usage"
+        constraints = [models.UniqueConstraint(fields=["run", "model"], name="one_usage_per_run_and_model")]
+
+    def __str__(self) -> str:
+        return f"{self.model} in {self.run_id}"
+
+
+class EventKind(models.TextChoices):
+    """What happened in a run."""
+
+    STARTED = "started", "Started"
+    STEP = "step", "Step"
+    RESUMED = "resumed", "Came back"
+    REPORTED = "reported", "Reported"
+    FINISHED = "finished", "Finished"
+
+
+class RunEvent(models.Model):
+    """One line of a run's timeline."""
+
+    id = models.BigAutoField(primary_key=True)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
+    kind = models.CharField(max_length=10, choices=EventKind.choices)
+    text = models.CharField(max_length=STEP_LENGTH, blank=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["at", "id"]
+        indexes = [models.Index(fields=["run", "at"], name="event_of_run")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.at:%Y-%m-%d %H:%M}"
+
+
+class ModelPrice(models.Model):
+    """What a model costs from a day on, in US dollars for a million tokens of each kind.
+
+    `patterns` are globs over a model's name, folded to lower case (`claude-sonnet-4-5*`); the most specific one wins,
+    and of its rows the newest that is valid. A kind without a rate of its own is priced as input. Each change of a
+    rate raises `version`, which priced usage remembers.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    label = models.CharField(max_length=NAME_LENGTH, help_text="Such as “Claude Sonnet 4.5”.")
+    provider = models.CharField(max_length=NAME_LENGTH, blank=True)
+    patterns = ArrayField(models.CharField(max_length=NAME_LENGTH), help_text="Model names; * stands for anything.")
+    valid_from = models.DateField(default=date(2020, 1, 1), help_text="The first day that it holds on.")
+    input_usd = models.DecimalField("input", max_digits=12, decimal_places=6)
+    output_usd = models.DecimalField("output", max_digits=12, decimal_places=6)
+    cache_read_usd = models.DecimalField("cache read", max_digits=12, decimal_places=6, null=True, blank=True)
+    cache_write_5m_usd = models.DecimalField(
+        "cache write, 5 min", max_digits=12, decimal_places=6, null=True, blank=True
+    )
+    cache_write_1h_usd = models.DecimalField("cache write, 1 h", max_digits=12, decimal_places=6, null=True, blank=True)
+    source = models.CharField(max_length=NAME_LENGTH, blank=True, editable=False, help_text="Where the rates are from.")
+    version = models.PositiveIntegerField(default=1, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["provider", "label", "-valid_from"]
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "label", "valid_from"], name="one_price_per_model_and_day"),
+            models.CheckConstraint(
+                condition=models.Q(input_usd__gte=0, output_usd__gte=0), name="prices_are_not_negative"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label} from {self.valid_from}"
+
+
+class Budget(models.Model):
+    """What a project may cost in a calendar month. At each threshold its leads are told once a month."""
+
+    id = models.BigAutoField(primary_key=True)
+    project = models.OneToOneField(Project, on_delete=models.CASCADE, related_name="budget")
+    monthly_usd = models.DecimalField("US dollars a month", max_digits=12, decimal_places=2)
+    thresholds = ArrayField(
+        models.PositiveSmallIntegerField(), default=list, help_text="Per cent, such as 50, 80, 100."
+    )
+    hard_stop = models.BooleanField(default=False, help_text="No new run starts in a month that has used it up.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(monthly_usd__gt=0), name="a_budget_is_more_than_nothing")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project}: {self.monthly_usd} USD a month"
+
+
+class BudgetAlert(models.Model):
+    """A threshold that a project's month has crossed; told once."""
+
+    id = models.BigAutoField(primary_key=True)
+    budget = models.ForeignKey(Budget, on_delete=models.CASCADE, related_name="alerts")
+    month = models.DateField(help_text="Its first day.")
+    threshold = models.PositiveSmallIntegerField(help_text="Per cent.")
+    spent_usd = models.DecimalField(max_digits=14, decimal_places=6)
+    crossed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-crossed_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["budget", "month", "threshold"], name="one_alert_per_threshold_and_month")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.threshold} % of {self.budget} in {self.month:%Y-%m}"
+
+
+class RolledDay(models.Model):
+    """A day of a project whose sums stand in the rollups. A change to one of its runs makes it dirty.
+
+    The sums of a day that is dirty, or not here, are taken from the runs themselves, so an answer is always their sum.
+    """
+
+    pk = models.CompositePrimaryKey("project_id", "day")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
+    day = models.DateField()
+    is_dirty = models.BooleanField(default=False)
+    rolled_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.project_id} {self.day}"
+
+
+class DailySums(models.Model):
+    """What both rollups hold for a group of runs of one day: counts, tokens, US dollars, seconds."""
+
+    id = models.BigAutoField(primary_key=True)
+    day = models.DateField()
+    person = models.CharField(max_length=NAME_LENGTH, blank=True)
+    runs = models.PositiveIntegerField(default=0)
+    tokens_input = models.PositiveBigIntegerField(default=0)
+    tokens_output = models.PositiveBigIntegerField(default=0)
+    tokens_cache_read = models.PositiveBigIntegerField(default=0)
+    tokens_cache_write_5m = models.PositiveBigIntegerField(default=0)
+    tokens_cache_write_1h = models.PositiveBigIntegerField(default=0)
+    cost_usd = models.DecimalField(max_digits=18, decimal_places=6, default=Decimal(0))
+    cache_savings_usd = models.DecimalField(max_digits=18, decimal_places=6, default=Decimal(0))
+    unpriced_tokens = models.PositiveBigIntegerField(default=0, help_text="Tokens of usage without a price.")
+
+    class Meta:
+        abstract = True
+
+
+class DailyUsage(DailySums):
+    """Sums by day, project, person, agent, model and machine. A run of two models counts once, with its main one."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
+    agent = models.CharField(max_length=NAME_LENGTH, blank=True)
+    model = models.CharField(max_length=NAME_LENGTH, blank=True)
+    machine = models.CharField(max_length=NAME_LENGTH, blank=True)
+
+    class Meta:
+        verbose_name_plural = "daily usage"
+        indexes = [models.Index(fields=["project", "day"], name="usage_of_day")]
+
+    def __str__(self) -> str:
+        return f"{self.project_id} {self.day} {self.model}"
+
+
+class DailyPurpose(DailySums):
+    """Sums by day, project, person, prompt and requirement."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
+    prompt_id = models.UUIDField(null=True)
+    prompt_name = models.CharField(max_length=500, blank=True)
+    requirement_id = models.UUIDField(null=True)
+    requirement_title = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "day"], name="purpose_of_day")]
+
+    def __str__(self) -> str:
+        return f"{self.project_id} {self.day} {self.prompt_name or self.requirement_title}"
 
 
 class PromptPickupQuerySet(models.QuerySet["PromptPickup"]):

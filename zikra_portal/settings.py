@@ -4,6 +4,7 @@ Values come from the environment, then from a `.env` file beside `manage.py`, th
 wrote into the data directory (so that `./zikra token create` reaches a portal that is running), then from defaults.
 """
 
+from decimal import Decimal
 from pathlib import Path
 
 from django.templatetags.static import static
@@ -250,6 +251,13 @@ EMBEDDING_TIMEOUT_SECONDS = env.float("EMBEDDING_TIMEOUT_SECONDS", default=10.0)
 
 # --- Decay ------------------------------------------------------------------------------------------------------
 # Below this confidence the nightly job archives a memory.
+# Silence after which a run that has not ended is shown as stale.
+RUN_STALE_SECONDS = env.int("RUN_STALE_SECONDS", default=600)
+# A run's costs belong to the day that it started on, in this zone. Past runs keep their day when it changes.
+COST_TIME_ZONE = env("COST_TIME_ZONE", default="UTC")
+# Costs are kept in US dollars and shown in this currency, so many of which make one dollar.
+COST_CURRENCY = env("COST_CURRENCY", default="USD").upper()
+COST_CURRENCY_RATE = env("COST_CURRENCY_RATE", cast=Decimal, default=Decimal(1))
 ARCHIVE_THRESHOLD = env.float("ARCHIVE_THRESHOLD", default=0.1)
 
 # --- Logs -------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Protocol
 
 import numpy as np
@@ -24,6 +24,10 @@ CORES = os.cpu_count() or 1
 CORES_TOGETHER = max(1, CORES // int(os.environ.get("WEB_PROCESSES", "2")))
 # More in one pass save nothing more, and let the first of them wait for the last.
 QUESTIONS_A_PASS = 8
+PASSAGES_A_PASS = 4
+# OpenMP's threads wait for each other at every step: beside others that want the cores, two take longer than one.
+# Quiet is: this thread, and the one that asked or is about to sleep.
+RUNNABLE_WHEN_QUIET = 2
 # After two questions came together so long ago, the next one may have every core again.
 QUIET_SECONDS = 1.0
 
@@ -75,6 +79,7 @@ class EmbeddedE5:
         # OpenMP keeps helpers for each thread that has ever used several cores, and lets all of them sleep between two
         # steps once there are more than cores: then a question takes twice as long. So it is always the same thread.
         self._one_thread = ThreadPoolExecutor(1, thread_name_prefix="embedding")
+        self._on_each_core = ThreadPoolExecutor(CORES, thread_name_prefix="passages")
 
     def embed_query(self, text: str) -> np.ndarray:
         """One vector for a question, with the model's own `query: ` prefix.
@@ -90,9 +95,15 @@ class EmbeddedE5:
         return question.vector.result()
 
     def embed_passages(self, texts: Sequence[str]) -> np.ndarray:
-        """Vectors for passages, with the model's own `passage: ` prefix; one core a text."""
-        cleaned = [_clean(text) for text in texts]
-        return self._one_thread.submit(self._compute, self._model.passage, cleaned, CORES).result()
+        """Vectors for passages, with the model's own `passage: ` prefix.
+
+        Each core takes a few texts at a time and fetches the next few when it is done, so that none waits for one that
+        something else has slowed down.
+        """
+        cleaned = [_clean(text) for text in texts] or [""]
+        parts = [cleaned[start : start + PASSAGES_A_PASS] for start in range(0, len(cleaned), PASSAGES_A_PASS)]
+        embed = partial(self._compute, self._model.passage, cores=1)
+        return np.concatenate(list(self._on_each_core.map(embed, parts)))[: len(texts)]
 
     def _answer_waiting(self) -> None:
         """Embed the questions that wait; none do when an earlier turn took them along."""
@@ -103,7 +114,8 @@ class EmbeddedE5:
         now = time.monotonic()
         if len(questions) > 1:
             self._together_at = now
-        cores = CORES if now - self._together_at > QUIET_SECONDS else CORES_TOGETHER
+        is_quiet = now - self._together_at > QUIET_SECONDS and _runnable() <= RUNNABLE_WHEN_QUIET
+        cores = CORES if is_quiet else CORES_TOGETHER
         try:
             vectors = self._compute(self._model.query, [question.text for question in questions], cores)
         except Exception as error:
@@ -177,6 +189,15 @@ class CompatibleEndpoint:
         if self._failures >= FAILURES_BEFORE_PAUSE:
             self._paused_until = time.monotonic() + PAUSE_SECONDS
             self._failures = 0
+
+
+def _runnable() -> int:
+    """How many threads of this machine run or want to at this moment; 0 where the system does not tell."""
+    try:
+        with open("/proc/loadavg") as figures:
+            return int(figures.read().split()[3].partition("/")[0])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def _clean(text: str) -> str:
