@@ -229,6 +229,10 @@ def _globs(clause: Any) -> list[str]:
     parts = getattr(clause, "or_", None)
     if parts is not None:
         return list(dict.fromkeys(glob for part in parts for glob in _globs(part)))
+    both = getattr(clause, "and_", None)
+    if both is not None:
+        # A prefix with an exception: what is excepted has a more specific row of its own.
+        return next((globs for part in both if (globs := _globs(part))), [])
     if hasattr(clause, "equals"):
         return [clause.equals]
     if hasattr(clause, "starts_with"):
@@ -237,8 +241,15 @@ def _globs(clause: Any) -> list[str]:
         return [f"*{clause.ends_with}"]
     if hasattr(clause, "contains"):
         return [f"*{clause.contains}*"]
-    if hasattr(clause, "regex"):
-        literal = re.sub(r"\\d\{(\d+)\}", lambda count: "?" * int(count.group(1)), clause.regex)
-        literal = re.sub(r"\\d", "?", literal.removeprefix("^").removesuffix("$")).replace("\\.", ".")
-        return [literal] if re.fullmatch(r"[\w.\-?:/@]+", literal) else []
-    return []
+    return _glob_of_expression(clause.regex) if hasattr(clause, "regex") else []
+
+
+def _glob_of_expression(expression: str) -> list[str]:
+    """A regular expression as a glob, where it is but a name with digits counted."""
+    glob = re.sub(r"\\d\{(\d+)\}", lambda count: "?" * int(count.group(1)), expression)
+    glob = glob.replace("\\d", "?").replace("\\.", ".")
+    start, end = glob.startswith("^"), glob.endswith("$")
+    glob = glob.removeprefix("^").removesuffix("$")
+    if not re.fullmatch(r"[\w.\-?:/@]+", glob):
+        return []
+    return [f"{'' if start else '*'}{glob}{'' if end else '*'}"]
