@@ -1,5 +1,5 @@
 /* What pages can do with JavaScript and do well enough without: the dark switch, "/" for search, the folded navigation
-   on a phone, and copying. Loaded in the head without `defer`, so that a chosen theme is there before the first paint. */
+   on a phone, copying, rows that follow their link, forms that send themselves, and the manners of live regions. Loaded in the head without `defer`, so that a chosen theme is there before the first paint. */
 (function () {
   "use strict";
 
@@ -65,6 +65,63 @@
     window.getSelection().addRange(range);
   }
 
+  // A click on a row follows its first link, as a click on that link would; a selection of its words is no click.
+  function followRow(event) {
+    var row = event.target.closest("tr[data-row]");
+    if (!row || event.target.closest("a, button, input, select, label, summary") || String(window.getSelection())) { return; }
+    var link = row.querySelector("a[href]");
+    if (!link) { return; }
+    if (event.ctrlKey || event.metaKey) { window.open(link.href, "_blank", "noopener"); } else { link.click(); }
+  }
+
+  // An address without the filters that nobody set.
+  function leaveOutBlanks(form) {
+    Array.prototype.forEach.call(form.elements, function (field) {
+      if (field.name && field.value === "") { field.disabled = true; }
+    });
+    // When the reader comes back to a kept page, every filter is there again.
+    window.setTimeout(function () {
+      Array.prototype.forEach.call(form.elements, function (field) { field.disabled = false; });
+    }, 0);
+  }
+
+  // ---- Live regions: templates/live/region.html says what they promise.
+  function liveRegions() { return document.querySelectorAll("[data-live]"); }
+
+  function isLive(event) { return event.target.matches && event.target.matches("[data-live]"); }
+
+  function showAway(region, isAway) {
+    region.querySelectorAll(".live-away").forEach(function (note) { note.hidden = !isAway; });
+    region.querySelectorAll(".live-mark").forEach(function (note) { note.hidden = isAway; });
+  }
+
+  function isSelecting(region) {
+    var selection = window.getSelection();
+    return String(selection) !== "" && selection.anchorNode !== null && region.contains(selection.anchorNode);
+  }
+
+  document.addEventListener("htmx:beforeRequest", function (event) {
+    // Nobody looks at a hidden tab; and what somebody is copying must not go away under the mouse.
+    if (isLive(event) && (document.hidden || isSelecting(event.target))) { event.preventDefault(); }
+  });
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    if (!isLive(event)) { return; }
+    var asked = new URL(event.detail.pathInfo.requestPath, window.location.href).pathname;
+    var answered = new URL(event.detail.xhr.responseURL || window.location.href, window.location.href).pathname;
+    if (event.detail.xhr.status === 200 && asked !== answered) {
+      // The session is over: the answer is the login page, which belongs into the window.
+      event.detail.shouldSwap = false;
+      window.location.reload();
+    }
+  });
+  ["htmx:sendError", "htmx:responseError", "htmx:timeout"].forEach(function (name) {
+    document.addEventListener(name, function (event) { if (isLive(event)) { showAway(event.target, true); } });
+  });
+  document.addEventListener("visibilitychange", function () {
+    if (document.hidden || !window.htmx) { return; }
+    liveRegions().forEach(function (region) { window.htmx.trigger(region, "refresh"); });
+  });
+
   root.classList.add("js");
   // In the admin the theme is switched by the admin's own code; only pages carry this mark.
   var isPage = document.currentScript.hasAttribute("data-page");
@@ -77,13 +134,23 @@
     if (isPage) { applyTheme(); }
     document.addEventListener("click", function (event) {
       var button = event.target.closest("[data-theme-switch], [data-fold], [data-copy]");
-      if (!button) { return; }
+      if (!button) {
+        followRow(event);
+        return;
+      }
       if (button.hasAttribute("data-theme-switch")) { nextTheme(); }
       if (button.hasAttribute("data-copy")) { copy(button); }
       if (button.hasAttribute("data-fold")) {
         var open = button.closest(".side").classList.toggle("open");
         button.setAttribute("aria-expanded", open ? "true" : "false");
       }
+    });
+    document.addEventListener("change", function (event) {
+      var form = event.target.closest("form[data-sends-itself]");
+      if (form) { form.requestSubmit(); }
+    });
+    document.addEventListener("submit", function (event) {
+      if (event.target.matches("form[data-leaves-out-blanks], form[data-sends-itself]")) { leaveOutBlanks(event.target); }
     });
     document.addEventListener("keydown", function (event) {
       var search = document.querySelector("[data-search]");

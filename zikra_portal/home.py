@@ -13,6 +13,7 @@ from access.pages import caller_of
 from memories.models import Memory
 from memories.overview import newest_memories, projects_with_memories
 from memories.search import SearchAnswer, search
+from zikra_portal.frame import frame_of
 
 RESULTS_SHOWN = 20
 NEWEST_SHOWN = 10
@@ -33,14 +34,11 @@ class Asked:
 def home(request: HttpRequest) -> HttpResponse:
     """Search results for `?q=` (and `?project=`, a name), else what is new; a fresh portal tells what to do first."""
     caller = caller_of(request)
-    projects = list(Project.objects.visible_to(caller).only("pk", "name"))
-    named = request.GET.get("project", "")
-    asked = Asked(
-        request.GET.get("q", "").strip(), next((project for project in projects if project.name == named), None)
-    )
+    frame = frame_of(request)
+    asked = Asked(request.GET.get("q", "").strip(), frame.project)
     context = {
         "asked": asked,
-        "projects": projects,
+        "projects": frame.projects,
         "caller": caller,
         "portal_url": request.build_absolute_uri("/").rstrip("/"),
     }

@@ -1,0 +1,82 @@
+"""What stands around every page: which projects the reader may switch to, and which one the page shows."""
+
+from functools import cached_property
+
+from django.http import HttpRequest, QueryDict
+from django.urls import reverse
+
+from access.models import Member, Project
+from access.pages import caller_of
+from runs.visibility import may_see_costs
+
+# Pages that read `?project=`, a name; from any other page the switch leads home.
+PAGES_OF_PROJECTS = frozenset({"home", "runs", "costs"})
+# What belongs to one project's answer only: a page number means nothing in another project.
+NOT_KEPT = frozenset({"project", "page"})
+
+
+class Frame:
+    """What the frame's templates ask. Nothing is read before a template asks, so that the admin's pages cost nothing."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.request = request
+
+    @cached_property
+    def projects(self) -> list[Project]:
+        """Projects that the reader may switch to, by name; none for who is not logged in."""
+        if not isinstance(getattr(self.request, "user", None), Member):
+            return []
+        return list(Project.objects.visible_to(caller_of(self.request)).only("pk", "name").order_by("name"))
+
+    @cached_property
+    def project(self) -> Project | None:
+        """The one that `?project=` names, when it is in sight."""
+        named = self.request.GET.get("project", "")
+        return next((project for project in self.projects if project.name == named), None)
+
+    @cached_property
+    def shows_costs(self) -> bool:
+        """Whether the reader may see costs at all."""
+        return isinstance(getattr(self.request, "user", None), Member) and may_see_costs(caller_of(self.request))
+
+    @property
+    def section(self) -> str:
+        """The name of the page's address, which the navigation marks."""
+        match = self.request.resolver_match
+        return (match.url_name or "") if match else ""
+
+    @property
+    def switch_address(self) -> str:
+        """Where the switch leads: the page that one is on, when it is of projects."""
+        return self.request.path if self.section in PAGES_OF_PROJECTS else reverse("home")
+
+    @property
+    def kept_words(self) -> list[tuple[str, str]]:
+        """The address's other words, which the switch keeps."""
+        if self.section not in PAGES_OF_PROJECTS:
+            return []
+        return [(name, value) for name, values in self.request.GET.lists() if name not in NOT_KEPT for value in values]
+
+    @property
+    def of_project(self) -> str:
+        """`?project=…` for links between pages of projects; empty for all projects."""
+        if self.project is None:
+            return ""
+        words = QueryDict(mutable=True)
+        words["project"] = self.project.name
+        return f"?{words.urlencode()}"
+
+
+def frame_of(request: HttpRequest) -> Frame:
+    """The frame of a request's page, made once."""
+    kept = getattr(request, "frame", None)
+    if isinstance(kept, Frame):
+        return kept
+    fresh = Frame(request)
+    request.frame = fresh  # type: ignore[attr-defined]
+    return fresh
+
+
+def frame(request: HttpRequest) -> dict[str, Frame]:
+    """The context processor: `frame` in every template."""
+    return {"frame": frame_of(request)}
