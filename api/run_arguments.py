@@ -54,6 +54,25 @@ class UsageArguments(TokenArguments):
     model = optional_text(NAME_LENGTH, help_text="The model's name.")
 
 
+class UsageByModel(serializers.ListField):
+    """A list of objects, each the tokens of one model. Its schema stays flat, for clients that follow no references."""
+
+    child = serializers.DictField()
+    entry = UsageArguments()
+
+    def to_internal_value(self, data: Any) -> list[dict[str, Any]]:
+        """The validated objects."""
+        return [self._checked(place, found) for place, found in enumerate(super().to_internal_value(data))]
+
+    def _checked(self, place: int, found: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self.entry.run_validation(found)
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError(
+                [f"entry {place}: {name} {problems[0]}" for name, problems in error.detail.items()]
+            ) from None
+
+
 class RunArguments(TokenArguments, ProjectArguments):
     """What may be told of a run at any time; whatever is unknown is left out or null."""
 
@@ -70,8 +89,7 @@ class RunArguments(TokenArguments, ProjectArguments):
     prompt_name = optional_text(TITLE_LENGTH, help_text="Its name.")
     requirement_id = Identifier(required=False, help_text="The requirement that it works on.")
     step = optional_text(STEP_LENGTH, help_text="What it is doing now, in a few words.")
-    usage = serializers.ListField(
-        child=UsageArguments(),
+    usage = UsageByModel(
         required=False,
         max_length=MODELS_AT_MOST,
         help_text="Instead of the `tokens_` fields: an object with `model` and these fields for each model.",

@@ -36,7 +36,7 @@ from memories.embedding.working import embed_pending_of
 from memories.models import EmbeddingSpace, Memory
 from memories.saving import save_memory
 from requirements_pipeline.writing import save_requirement
-from runs.recording import log_run, pick_up_prompt
+from runs.recording import log_run, pick_up_prompt, start_run
 
 OPERATOR = Caller(name="operator", role=Role.OWNER, project_ids=None)
 INSIDE, OUTSIDE = ("harbour", "meadow"), ("quarry", "global")
@@ -121,6 +121,7 @@ def build(rows: list[Plan], known: Known, *, canary: str = "") -> None:
 def build_work(project: Project, known: Known, word: str) -> None:
     requirement = save_requirement(OPERATOR, project, f"Export{word}", content_md=f"As CSV{word}.", tags=[f"t{word}"])
     run = log_run(OPERATOR, project, runner="codex", session_id="s1", output_summary=f"Done{word}.")
+    start_run(OPERATOR, project, runner=f"codex{word}", session_id="s3", step=f"Testing{word}", branch=f"b{word}")
     pick_up_prompt(OPERATOR, project, "codex", uuid.uuid4(), f"Prompt{word}")
     token = make_token(OPERATOR, f"token{word}", Role.COLLABORATOR, project_names=[project.name]).row
     known.add("requirement", requirement.pk, requirement.title)
@@ -164,6 +165,7 @@ def argument(
         "query": names | st.just("*"),
         "session_id": st.sampled_from(["s1", "s2"]),
         "runner": st.just("codex"),
+        "usage": st.just([{"model": "claude-sonnet-4-5", "tokens_input": 3}]),
         "role": st.sampled_from(["guest", "owner"]),
         "state": st.sampled_from(["draft", "submitted"]),
         "status": st.sampled_from(["pending", "promoted", "success"]),
