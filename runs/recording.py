@@ -105,8 +105,11 @@ def start_run(caller: Caller, project: Project, **told: Unpack[Told]) -> Run:
     with transaction.atomic():
         run, is_new = _opened(caller, project, report)
         at = report.moment
+        step = report.texts.pop("step", "")
         if is_new:
-            _note(run, EventKind.STARTED, report.texts.get("step", ""), at)
+            _note(run, EventKind.STARTED, step, at)
+        elif at < run.started_at:
+            run.events.filter(kind=EventKind.STARTED).update(at=at, text=step)
         elif run.finished_at is not None and at > run.finished_at:
             run.finished_at, run.duration_s, run.status = None, None, RUNNING
             _note(run, EventKind.RESUMED, "", at)
@@ -114,6 +117,7 @@ def start_run(caller: Caller, project: Project, **told: Unpack[Told]) -> Run:
             _note(run, EventKind.RESUMED, "", at)
         _begin_at(run, at)
         _take(run, report)
+        _set_step(run, step)
         return _kept(run, report)
 
 
@@ -134,10 +138,11 @@ def heartbeat_run(caller: Caller, project: Project, **told: Unpack[Told]) -> Run
             _note(run, EventKind.STARTED, "", at)
         elif run.is_stale(at):
             _note(run, EventKind.RESUMED, "", at)
-        step = report.texts.get("step", "")
+        step = report.texts.pop("step", "")
         if step and step != run.step:
             _note(run, EventKind.STEP, step, at)
         _take(run, report)
+        _set_step(run, step)
         return _kept(run, report)
 
 
@@ -156,6 +161,7 @@ def log_run(caller: Caller, project: Project, **told: Unpack[Told]) -> Run:
         at = report.moment
         if is_new:
             _begin_at(run, at - timedelta(seconds=min(report.duration_s or 0.0, 1e9)))
+            _note(run, EventKind.STARTED, "", run.started_at)
         if is_new or run.status == RUNNING:
             run.status = "success"
         _note(
@@ -385,8 +391,18 @@ def _kept(run: Run, report: _Report) -> Run:
     return run
 
 
+def _set_step(run: Run, told: str) -> None:
+    """The step that was told for the latest moment, whenever it arrived."""
+    if told and told != run.step:
+        steps = run.events.filter(kind__in=[EventKind.STARTED, EventKind.STEP]).exclude(text="")
+        run.step = steps.order_by("-at", "-pk").values_list("text", flat=True)[0]
+
+
 def _note(run: Run, kind: EventKind, text: str, at: datetime) -> None:
-    RunEvent.objects.create(run=run, kind=kind, text=text[:STEP_LENGTH], at=at)
+    """Write a line of the timeline, once: a report that is sent again tells of the same moment."""
+    same = [EventKind.FINISHED, EventKind.REPORTED] if kind in (EventKind.FINISHED, EventKind.REPORTED) else [kind]
+    if not run.events.filter(kind__in=same, at=at, text=text[:STEP_LENGTH]).exists():
+        RunEvent.objects.create(run=run, kind=kind, text=text[:STEP_LENGTH], at=at)
 
 
 def _link_picked_up_prompt(run: Run) -> None:
