@@ -32,6 +32,7 @@ from benchmarks.machine import machine, percentile
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 120
 EMBED_SECONDS = 3600
+POLL_SECONDS = 15
 SUBJECTS = "payments login search invoices webhook scheduler cache importer mailer dashboard exporter billing".split()
 DEEDS = "retries rejects batches logs encrypts caches drops validates throttles mirrors signs compresses".split()
 THINGS = "requests tokens rows sessions uploads messages reports migrations passwords addresses prices queries".split()
@@ -272,13 +273,20 @@ def embedding_state(portal: Portal) -> dict[str, float]:
 
 
 def wait_until_embedded(portal: Portal) -> float:
-    """Wait until nothing waits; answers passages a second while the portal did nothing else."""
+    """Wait until nothing waits; answers passages a second while the portal did nothing else.
+
+    Asking starts a process, which takes from the cores what it is to measure: so it is asked seldom, and the rate is
+    that between the first answer and the last one at which something still waited.
+    """
     first, began = embedding_state(portal), time.perf_counter()
-    state = first
+    state, busy = first, (first, 0.0)
     while state["waiting"] and time.perf_counter() - began < EMBED_SECONDS:
-        time.sleep(2)
+        time.sleep(POLL_SECONDS)
         state = embedding_state(portal)
-    return (state["vectors"] - first["vectors"]) / (time.perf_counter() - began)
+        if state["waiting"] or not busy[1]:
+            busy = (state, time.perf_counter() - began)
+    last, seconds = busy
+    return (last["vectors"] - first["vectors"]) / seconds if seconds else 0.0
 
 
 # --- the portal ------------------------------------------------------------------------------------------------------
