@@ -29,6 +29,13 @@ class Invalid(Refusal):
     """The input breaks a rule. Give `fields={name: [problems]}` where a field is to blame."""
 
 
+class BudgetSpent(Refusal):
+    """A project's budget for the month is spent, and its leads chose that no new run starts then."""
+
+    status = 402
+    outcome = "refused"
+
+
 class NotFound(Refusal):
     """There is no such thing in the caller's sight; whether it exists elsewhere is not told."""
 
@@ -47,8 +54,8 @@ class Forbidden(Refusal):
     status = 403
     outcome = "refused"
 
-    def __init__(self, needed: Role) -> None:
-        super().__init__("insufficient permissions", required_role=needed.value)
+    def __init__(self, needed: Role, *, hint: str = "") -> None:
+        super().__init__("insufficient permissions", hint=hint, required_role=needed.value)
 
 
 class OutOfScope(Refusal):

@@ -281,7 +281,7 @@ class Budget(models.Model):
 
 
 class BudgetAlert(models.Model):
-    """A threshold that a project's month has crossed; told once."""
+    """A threshold that a project's month has crossed; written once, then told once."""
 
     id = models.BigAutoField(primary_key=True)
     budget = models.ForeignKey(Budget, on_delete=models.CASCADE, related_name="alerts")
@@ -289,6 +289,7 @@ class BudgetAlert(models.Model):
     threshold = models.PositiveSmallIntegerField(help_text="Per cent.")
     spent_usd = models.DecimalField(max_digits=14, decimal_places=6)
     crossed_at = models.DateTimeField(default=timezone.now)
+    told_at = models.DateTimeField(null=True, help_text="When the project's leads were told.")
 
     class Meta:
         ordering = ["-crossed_at"]
@@ -312,16 +313,18 @@ class RolledDay(models.Model):
     is_dirty = models.BooleanField(default=False)
     rolled_at = models.DateTimeField(default=timezone.now)
 
+    class Meta:
+        indexes = [models.Index(fields=["day", "project"], condition=models.Q(is_dirty=True), name="day_is_dirty")]
+
     def __str__(self) -> str:
         return f"{self.project_id} {self.day}"
 
 
 class DailySums(models.Model):
-    """What both rollups hold for a group of runs of one day: counts, tokens, US dollars, seconds."""
+    """What each rollup holds for a group of runs of one day: counts, tokens, US dollars, seconds."""
 
     id = models.BigAutoField(primary_key=True)
     day = models.DateField()
-    person = models.CharField(max_length=NAME_LENGTH, blank=True)
     runs = models.PositiveIntegerField(default=0)
     tokens_input = models.PositiveBigIntegerField(default=0)
     tokens_output = models.PositiveBigIntegerField(default=0)
@@ -340,6 +343,7 @@ class DailyUsage(DailySums):
     """Sums by day, project, person, agent, model and machine. A run of two models counts once, with its main one."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
+    person = models.CharField(max_length=NAME_LENGTH, blank=True)
     agent = models.CharField(max_length=NAME_LENGTH, blank=True)
     model = models.CharField(max_length=NAME_LENGTH, blank=True)
     machine = models.CharField(max_length=NAME_LENGTH, blank=True)
@@ -356,6 +360,7 @@ class DailyPurpose(DailySums):
     """Sums by day, project, person, prompt and requirement."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
+    person = models.CharField(max_length=NAME_LENGTH, blank=True)
     prompt_id = models.UUIDField(null=True)
     prompt_name = models.CharField(max_length=500, blank=True)
     requirement_id = models.UUIDField(null=True)
@@ -366,6 +371,40 @@ class DailyPurpose(DailySums):
 
     def __str__(self) -> str:
         return f"{self.project_id} {self.day} {self.prompt_name or self.requirement_title}"
+
+
+class Dimension(models.TextChoices):
+    """What costs can be grouped and filtered by."""
+
+    PROJECT = "project", "Project"
+    PERSON = "person", "Person"
+    AGENT = "agent", "Agent"
+    MODEL = "model", "Model"
+    MACHINE = "machine", "Machine"
+    PROMPT = "prompt", "Prompt"
+    REQUIREMENT = "requirement", "Requirement"
+
+
+class DailyTotal(DailySums):
+    """Sums by day, project and one dimension alone: few rows however many runs there are, so a year opens fast.
+
+    `key` is what tells groups apart (an id, or a name where there is none; empty for runs without), `label` what people
+    read. For the dimension `project` both are empty: the project itself is the group.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
+    dimension = models.CharField(max_length=12, choices=Dimension.choices)
+    key = models.CharField(max_length=500, blank=True)
+    label = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["dimension", "day", "project"], name="total_of_day"),
+            models.Index(fields=["project", "dimension", "key"], name="total_keys"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project_id} {self.day} {self.dimension} {self.label}"
 
 
 class PromptPickupQuerySet(models.QuerySet["PromptPickup"]):

@@ -8,12 +8,10 @@ import math
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import TypedDict, Unpack
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -23,6 +21,7 @@ from access.masking import mask
 from access.models import Project
 from access.roles import Role
 from runs import rollups
+from runs.days import day_of
 from runs.models import (
     NAME_LENGTH,
     RUNNING,
@@ -341,11 +340,6 @@ def _take_session(run: Run, session: str) -> None:
 
 
 # --- what the report changes -----------------------------------------------------------------------------------------
-
-
-def day_of(moment: datetime) -> date:
-    """The day that a moment's costs belong to, in the costs' time zone."""
-    return moment.astimezone(ZoneInfo(settings.COST_TIME_ZONE)).date()
 
 
 def _begin_at(run: Run, moment: datetime) -> None:

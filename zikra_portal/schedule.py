@@ -19,7 +19,9 @@ JOBS = (
     # A save wakes the embedding task itself; the sweep finds what no message announced.
     Job("Embed what was missed", "memories.sweep_embeddings", every=timedelta(seconds=15)),
     Job("Count token use", "access.flush_token_uses", every=timedelta(seconds=30)),
+    Job("Sum up days that changed", "runs.roll_up_changed_days", every=timedelta(minutes=10)),
     Job("Count common terms", "memories.count_common_terms", every=timedelta(minutes=5)),
+    Job("Sum up days that are over", "runs.roll_up_finished_days", daily_at=(2, 30)),
     Job("Archive faded memories", "memories.archive_faded", daily_at=(3, 10)),
     Job("Forget old idempotency keys", "api.purge_idempotency_records", daily_at=(3, 40)),
 )
