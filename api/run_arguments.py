@@ -68,8 +68,9 @@ class UsageByModel(serializers.ListField):
         try:
             return self.entry.run_validation(found)
         except serializers.ValidationError as error:
+            told = dict(error.detail)  # type: ignore[arg-type]
             raise serializers.ValidationError(
-                [f"entry {place}: {name} {problems[0]}" for name, problems in error.detail.items()]
+                [f"entry {place}: {name} {' '.join(map(str, problems))}" for name, problems in told.items()]
             ) from None
 
 
