@@ -25,7 +25,9 @@ MODEL_ROLES: dict[str, dict[str, Role]] = {
     "access.member": {"view": Role.OWNER},
     "access.roletoken": {"view": Role.OWNER},
     "access.auditentry": {"view": Role.ADMIN, "add": None, "change": None, "delete": None},  # type: ignore[dict-item]
-    "runs.run": {"view": Role.GUEST, "add": None, "change": None},  # type: ignore[dict-item]
+    # It shows what each run cost, whoever ran it.
+    "runs.run": {"view": Role.ADMIN, "add": None, "change": None},  # type: ignore[dict-item]
+    "runs.modelprice": {"view": Role.ADMIN, "add": Role.ADMIN, "change": Role.ADMIN},
     "requirements_pipeline.requirement": {"view": Role.GUEST, "add": Role.COLLABORATOR, "change": Role.COLLABORATOR},
 }
 

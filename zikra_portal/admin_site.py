@@ -21,6 +21,7 @@ NAVIGATION = (
             ("memories.memorytype", "Types", "category"),
             ("requirements_pipeline.requirement", "Requirements", "checklist"),
             ("runs.run", "Runs", "play_circle"),
+            ("runs.modelprice", "Prices", "payments"),
         ),
     ),
     (
