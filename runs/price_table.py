@@ -5,7 +5,7 @@ from decimal import Decimal
 from django.db import transaction
 
 from access.callers import Caller
-from access.errors import Conflict, Invalid
+from access.errors import Conflict, Forbidden, Invalid
 from access.roles import Role
 from runs.models import NAME_LENGTH, ModelPrice
 from runs.prices import RATES, rates_of
@@ -15,11 +15,11 @@ HIGHEST_RATE = Decimal(100_000)
 
 
 def save_price(caller: Caller, price: ModelPrice) -> ModelPrice:
-    """Add a row or change one; a changed rate or pattern raises its version. Needs an admin.
+    """Add a row or change one; a changed rate or pattern raises its version. Needs an admin of every project.
 
     Raises Invalid for a row without a pattern, for rates out of range, and for a second row of the same model and day.
     """
-    caller.require(Role.ADMIN)
+    _require_right(caller)
     price.patterns = list(dict.fromkeys(glob.strip().casefold() for glob in price.patterns if glob.strip()))
     _check(price)
     with transaction.atomic():
@@ -38,8 +38,8 @@ def save_price(caller: Caller, price: ModelPrice) -> ModelPrice:
 
 
 def delete_price(caller: Caller, price: ModelPrice) -> None:
-    """Delete a row. Needs an admin. Raises Conflict for a row that has priced something: its costs tell of it."""
-    caller.require(Role.ADMIN)
+    """Delete a row. Needs an admin of every project. Raises Conflict for a row that has priced something: its costs tell of it."""
+    _require_right(caller)
     with transaction.atomic():
         locked = ModelPrice.objects.select_for_update().filter(pk=price.pk).first()
         if locked is None:
@@ -50,6 +50,13 @@ def delete_price(caller: Caller, price: ModelPrice) -> None:
                 hint="Add a row that holds from a later day, and price the runs again if they should cost that.",
             )
         locked.delete()
+
+
+def _require_right(caller: Caller) -> None:
+    """Prices hold in every project, so an admin of some of them changes none."""
+    caller.require(Role.ADMIN)
+    if caller.project_ids is not None:
+        raise Forbidden(Role.OWNER)
 
 
 def _what_prices(price: ModelPrice) -> tuple[object, ...]:

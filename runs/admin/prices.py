@@ -33,7 +33,18 @@ class ModelPriceAdmin(PortalModelAdmin):
     """Prices: the bundled list, and what admins add and change."""
 
     form = ModelPriceForm
-    list_display = ("named", "provider", "models", "valid_from", "read", "written", "cached", "kept_5m", "kept_1h", "origin")
+    list_display = (
+        "named",
+        "provider",
+        "models",
+        "valid_from",
+        "read",
+        "written",
+        "cached",
+        "kept_5m",
+        "kept_1h",
+        "origin",
+    )
     list_filter = ("provider",)
     search_fields = ("label", "provider", "patterns")
     ordering = ("provider", "label", "-valid_from")
@@ -79,7 +90,8 @@ class ModelPriceAdmin(PortalModelAdmin):
     def models(self, price: ModelPrice) -> SafeString:
         """The globs."""
         return format_html(
-            '<span class="title-cell">{}</span>', format_html_join(", ", "<code>{}</code>", [(g,) for g in price.patterns])
+            '<span class="title-cell">{}</span>',
+            format_html_join(", ", "<code>{}</code>", [(g,) for g in price.patterns]),
         )
 
     @admin.display(description="input", ordering="input_usd")
