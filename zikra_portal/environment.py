@@ -16,7 +16,7 @@ class NamedEnv(environ.Env):
         """The value of a setting. Raises ImproperlyConfigured, naming the setting, when it has the wrong form."""
         try:
             return super().get_value(var, *args, **kwargs)
-        except ValueError as error:
+        except (ValueError, ArithmeticError) as error:
             raise ImproperlyConfigured(f"The setting {var} has the wrong form{self._shown(var)}.") from error
 
     def db_url(self, var: str = "DATABASE_URL", *args: Any, **kwargs: Any) -> Any:

@@ -24,6 +24,11 @@ ROOT = Path(__file__).parents[2]
             "Error: The setting SEARCH_SEMANTIC_WEIGHT has the wrong form: 'half'.",
         ),
         (
+            "COST_CURRENCY_RATE",
+            "a lot",
+            "Error: The setting COST_CURRENCY_RATE has the wrong form: 'a lot'.",
+        ),
+        (
             "DATABASE_URL",
             "postgresql://ana:hunter22@host:port/zikra",
             "Error: The setting DATABASE_URL is no address such as postgresql://user:password@host:5432/database.",
