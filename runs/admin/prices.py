@@ -7,14 +7,20 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from access.admin_base import PortalModelAdmin, RefusableForm, deed
 from access.callers import Caller
 from access.roles import Role
 from runs.models import ModelPrice
 from runs.price_table import delete_price, save_price
+from runs.prices import FIRST_DAY
+
+# Enough to recognise a model by.
+GLOBS_LISTED = 2
 
 
 class ModelPriceForm(RefusableForm):
@@ -26,6 +32,7 @@ class ModelPriceForm(RefusableForm):
             *("label", "provider", "patterns", "valid_from", "input_usd", "output_usd"),
             *("cache_read_usd", "cache_write_5m_usd", "cache_write_1h_usd"),
         )
+        widgets = {"patterns": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
 
 
 @admin.register(ModelPrice)
@@ -33,24 +40,14 @@ class ModelPriceAdmin(PortalModelAdmin):
     """Prices: the bundled list, and what admins add and change."""
 
     form = ModelPriceForm
-    list_display = (
-        "named",
-        "provider",
-        "models",
-        "valid_from",
-        "read",
-        "written",
-        "cached",
-        "kept_5m",
-        "kept_1h",
-        "origin",
-    )
+    list_display = ("named", "provider", "models", "since", "read", "written", "cached", "kept_5m", "kept_1h")
+    readonly_fields = ("origin",)
     list_filter = ("provider",)
     search_fields = ("label", "provider", "patterns")
     ordering = ("provider", "label", "-valid_from")
     deeds = ("delete_price",)
     fieldsets = (
-        ("Which model", {"fields": ("label", "provider", "patterns", "valid_from")}),
+        ("Which model", {"fields": ("label", "provider", "patterns", "valid_from", "origin")}),
         (
             "US dollars for a million tokens",
             {
@@ -88,11 +85,18 @@ class ModelPriceAdmin(PortalModelAdmin):
 
     @admin.display(description="named")
     def models(self, price: ModelPrice) -> SafeString:
-        """The globs."""
-        return format_html(
-            '<span class="title-cell">{}</span>',
-            format_html_join(", ", "<code>{}</code>", [(g,) for g in price.patterns]),
-        )
+        """The first globs."""
+        named = format_html_join(", ", "<code>{}</code>", [(glob,) for glob in price.patterns[:GLOBS_LISTED]])
+        more = len(price.patterns) - GLOBS_LISTED
+        rest = format_html(' <span class="quiet">and {} more</span>', more) if more > 0 else ""
+        return format_html('<span class="title-cell">{}{}</span>', named, rest)
+
+    @admin.display(description="valid from", ordering="valid_from")
+    def since(self, price: ModelPrice) -> SafeString | str:
+        """The first day, or that there is none."""
+        if price.valid_from <= FIRST_DAY:
+            return format_html('<span class="quiet">{}</span>', "always")
+        return date_format(price.valid_from, "j M Y")
 
     @admin.display(description="input", ordering="input_usd")
     def read(self, price: ModelPrice) -> SafeString:
@@ -119,10 +123,10 @@ class ModelPriceAdmin(PortalModelAdmin):
         """Rate of writing a cache for an hour."""
         return _rate(price.cache_write_1h_usd)
 
-    @admin.display(description="from", ordering="source")
+    @admin.display(description="rates from")
     def origin(self, price: ModelPrice) -> str:
-        """Where the rates are from."""
-        return price.source or "–"
+        """Where the rates are from, and how often they were changed."""
+        return f"{price.source or '–'}, version {price.version}" if price.pk else "–"
 
 
 def _rate(rate: Decimal | None) -> SafeString:
