@@ -12,6 +12,8 @@ def main() -> None:
 
         Command().run_from_argv(sys.argv)
         return
+    # Python names modules with underscores; people type commands with hyphens.
+    sys.argv[1:2] = [word if word.startswith("-") else word.replace("-", "_") for word in sys.argv[1:2]]
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zikra_portal.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line

@@ -39,7 +39,7 @@ def price_for(model: str, day: date) -> ModelPrice | None:
     known = ModelPrice.objects.aggregate(rows=Count("pk"), newest=Max("updated_at"))
     if not known["rows"]:
         return None
-    return _price_in(known["rows"], known["newest"], _folded(model), day)
+    return _price_in(known["rows"], known["newest"], folded_name(model), day)
 
 
 @lru_cache(maxsize=4096)
@@ -81,10 +81,11 @@ def _is_glob(text: str) -> bool:
 
 
 def _compiled(glob: str) -> re.Pattern[str]:
-    return re.compile(re.escape(_folded(glob)).replace(r"\*", ".*").replace(r"\?", "."))
+    return re.compile(re.escape(folded_name(glob)).replace(r"\*", ".*").replace(r"\?", "."))
 
 
-def _folded(model: str) -> str:
+def folded_name(model: str) -> str:
+    """A model's name as prices compare it: letter case and a note in brackets do not count."""
     return re.sub(r"\[[^\]]*\]$", "", model.strip().casefold())
 
 
