@@ -1,18 +1,22 @@
 """Retrieval quality on LoCoMo conversations, through the product's own verbs, with the embedded embedder.
 
-    .venv/bin/python -m benchmarks.locomo PATH_TO_CONVERSATIONS [--unit pair|turn] [--files 26 30]
+    .venv/bin/python -m benchmarks.locomo PATH_TO_CONVERSATIONS [--unit pair|turn] [--files 26 30] [--ablation]
 
 PATH_TO_CONVERSATIONS holds the JSON files of the LoCoMo data set (snap-research/locomo, CC BY-NC 4.0; not part of this
 project). One project a conversation. Unit pair: two turns in a row of one session make one memory (an odd last turn
 stands alone); unit turn: every turn is one. A memory's text is `Speaker: text [shares caption] Speaker: text`, its date
 that of the session, its source the session. Every question that names evidence is asked once, limit 10; a hit at k: one
-of the first k memories holds a turn of the evidence. Prints one JSON line a unit.
+of the first k memories holds a turn of the evidence. Prints one JSON line a unit. With --ablation the questions are
+asked again with parts of the ranking left out and with other weights of the legs, one more line each.
 """
 
 import argparse
 import json
 import re
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,15 +34,66 @@ def main() -> None:
     parser.add_argument("path", type=Path)
     parser.add_argument("--unit", choices=sorted(TURNS_A_MEMORY), action="append")
     parser.add_argument("--files", nargs="*", help="names without .json; all of them by default")
+    parser.add_argument("--ablation", action="store_true", help="ask again with parts of the ranking left out")
     options = parser.parse_args()
     files = sorted(file for file in options.path.glob("*.json") if not options.files or file.stem in options.files)
     with django_on_fresh_servers():
         for unit in options.unit or sorted(TURNS_A_MEMORY):
-            print(json.dumps(measure(files, unit)), flush=True)
+            for line in measure(files, unit, VARIANTS if options.ablation else VARIANTS[:1]):
+                print(json.dumps(line), flush=True)
 
 
-def measure(files: list[Path], unit: str) -> dict[str, Any]:
-    """One unit over all files."""
+@dataclass(frozen=True)
+class Variant:
+    """A ranking to compare: the weights of the legs, and the parts of them that count nothing."""
+
+    name: str
+    semantic: float | None = None
+    without: tuple[str, ...] = ()
+
+
+# The first is the product as it is; None leaves the setting's weight.
+VARIANTS = (
+    Variant("as it is"),
+    Variant("words alone", semantic=0.0),
+    Variant("BM25 alone", semantic=0.0, without=("words_near", "source_bm25", "time", "speaker")),
+    Variant("meaning alone", semantic=1.0),
+    Variant("the best passage alone", semantic=1.0, without=("neighbours", "source")),
+    Variant("without neighbours", without=("neighbours", "words_near")),
+    Variant("without the source", without=("source", "source_bm25")),
+    Variant("without time and speaker", without=("time", "speaker")),
+    *(Variant(f"weights {share}/{round(1 - share, 1)}", semantic=share) for share in (0.5, 0.6, 0.8, 0.9)),
+)
+
+
+@contextmanager
+def ranked_as(variant: Variant) -> Iterator[None]:
+    """The product's ranking with a variant's weights."""
+    from django.conf import settings
+
+    from memories import ranking
+
+    legs, shares = (
+        (ranking.SEMANTIC_PARTS, ranking.KEYWORD_PARTS),
+        (
+            settings.SEARCH_SEMANTIC_WEIGHT,
+            settings.SEARCH_KEYWORD_WEIGHT,
+        ),
+    )
+    ranking.SEMANTIC_PARTS, ranking.KEYWORD_PARTS = (
+        {part: 0.0 if part in variant.without else weight for part, weight in leg.items()} for leg in legs
+    )
+    if variant.semantic is not None:
+        settings.SEARCH_SEMANTIC_WEIGHT, settings.SEARCH_KEYWORD_WEIGHT = variant.semantic, 1 - variant.semantic
+    try:
+        yield
+    finally:
+        ranking.SEMANTIC_PARTS, ranking.KEYWORD_PARTS = legs
+        settings.SEARCH_SEMANTIC_WEIGHT, settings.SEARCH_KEYWORD_WEIGHT = shares
+
+
+def measure(files: list[Path], unit: str, variants: Sequence[Variant]) -> Iterator[dict[str, Any]]:
+    """One unit over all files: saved and embedded once, asked once for each variant."""
     from memories.models import EmbeddingSpace, PassageVector
 
     conversations = [json.loads(file.read_text()) for file in files]
@@ -50,6 +105,22 @@ def measure(files: list[Path], unit: str) -> dict[str, Any]:
     started = time.perf_counter()
     embed_everything()
     embed_seconds = time.perf_counter() - started
+    about = {
+        "files": len(files),
+        "memories": sum(len(evidence) for _, evidence in saved),
+        "vectors": PassageVector.objects.filter(project_id__in=[project_id for project_id, _ in saved]).count(),
+        "save_seconds": round(save_seconds, 1),
+        "embed_seconds": round(embed_seconds, 1),
+        "embedder": str(EmbeddingSpace.objects.answering()),
+        "machine": machine(),
+    }
+    for variant in variants:
+        with ranked_as(variant):
+            yield {"benchmark": "locomo", "unit": unit, "ranking": variant.name, **asked(saved, conversations), **about}
+
+
+def asked(saved: list[tuple[int, dict[Any, set[str]]]], conversations: list[dict[str, Any]]) -> dict[str, Any]:
+    """Every question once: the share found among the first k, and the time that a search took."""
     ranks: list[int | None] = []
     seconds: list[float] = []
     for (project_id, evidence), data in zip(saved, conversations, strict=True):
@@ -60,25 +131,15 @@ def measure(files: list[Path], unit: str) -> dict[str, Any]:
                 rank, taken = ask(question["question"], project_id, evidence, wanted)
                 ranks.append(rank)
                 seconds.append(taken)
-    memories = sum(len(evidence) for _, evidence in saved)
     return {
-        "benchmark": "locomo",
-        "unit": unit,
-        "files": len(files),
-        "memories": memories,
-        "vectors": PassageVector.objects.filter(project_id__in=[project_id for project_id, _ in saved]).count(),
         "questions": len(ranks),
         **{
             f"recall_at_{k}": round(sum(rank is not None and rank <= k for rank in ranks) / len(ranks), 4)
             for k in (1, 5, 10)
         },
         "mrr": round(sum(1 / rank for rank in ranks if rank) / len(ranks), 4),
-        "save_seconds": round(save_seconds, 1),
-        "embed_seconds": round(embed_seconds, 1),
         "search_p50_ms": round(percentile(seconds, 0.5) * 1000, 1),
         "search_p95_ms": round(percentile(seconds, 0.95) * 1000, 1),
-        "embedder": str(EmbeddingSpace.objects.answering()),
-        "machine": machine(),
     }
 
 
