@@ -123,6 +123,7 @@ CONTRACT = {
     "heartbeat_run": ("collaborator", "touch_run"),
     "active_runs": ("guest", "list_active_runs"),
     "log_run": ("collaborator", "log_session, end_session, finish_run, log_completion"),
+    "cost_report": ("collaborator", "costs, spending, usage_report"),
     "log_error": ("collaborator", "log_bug, report_error, save_error, log_failure"),
     "save_schema": ("collaborator", "store_schema"),
     "get_schema": ("guest", "schema, get_db"),

@@ -147,6 +147,7 @@ STORY = [
     "heartbeat_run",
     "active_runs",
     "log_run",
+    "cost_report",
     "get_context",
     "hygiene_report",
     "create_token",
