@@ -27,6 +27,7 @@ MODEL_ROLES: dict[str, dict[str, Role]] = {
     "access.auditentry": {"view": Role.ADMIN, "add": None, "change": None, "delete": None},  # type: ignore[dict-item]
     # It shows what each run cost, whoever ran it.
     "runs.run": {"view": Role.ADMIN, "add": None, "change": None},  # type: ignore[dict-item]
+    "runs.budget": {"view": Role.COLLABORATOR, "add": Role.ADMIN, "change": Role.ADMIN},
     "runs.modelprice": {"view": Role.ADMIN, "add": Role.ADMIN, "change": Role.ADMIN},
     "requirements_pipeline.requirement": {"view": Role.GUEST, "add": Role.COLLABORATOR, "change": Role.COLLABORATOR},
 }

@@ -20,7 +20,7 @@ from access.errors import Conflict, Invalid, NotFound, OutOfScope
 from access.masking import mask
 from access.models import Project
 from access.roles import Role
-from runs import rollups
+from runs import budgets, rollups
 from runs.days import day_of
 from runs.models import (
     NAME_LENGTH,
@@ -98,12 +98,14 @@ def start_run(caller: Caller, project: Project, **told: Unpack[Told]) -> Run:
 
     A start that comes after its run's end was told only moves the beginning to where it belongs. The prompt that this
     runner picked up last in this project is linked, once, where none is named.
-    Raises Invalid, Conflict and OutOfScope as log_run does.
+    Raises Invalid, Conflict and OutOfScope as log_run does, and BudgetSpent where a budget stops new runs.
     """
     report = _Report.of(caller, project, told)
     with transaction.atomic():
         run, is_new = _opened(caller, project, report)
         at = report.moment
+        if is_new or (run.finished_at is not None and at > run.finished_at):
+            budgets.require_budget(project, at)
         step = report.texts.pop("step", "")
         if is_new:
             _note(run, EventKind.STARTED, step, at)
@@ -374,6 +376,7 @@ def _take(run: Run, report: _Report) -> None:
 def _kept(run: Run, report: _Report) -> Run:
     """Save the run with its costs, and let the day's sums know."""
     late = report.moment < run.last_seen_at
+    cost_before = run.cost_usd
     settle_costs(
         run,
         [(entry.model, entry.tokens) for entry in report.usage],
@@ -382,6 +385,8 @@ def _kept(run: Run, report: _Report) -> Run:
     )
     run.save()
     rollups.mark_changed(run.project_id, run.day)
+    if run.cost_usd != cost_before:
+        budgets.spending_changed(run.project_id)
     return run
 
 

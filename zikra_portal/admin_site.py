@@ -22,6 +22,7 @@ NAVIGATION = (
             ("requirements_pipeline.requirement", "Requirements", "checklist"),
             ("runs.run", "Runs", "play_circle"),
             ("runs.modelprice", "Prices", "payments"),
+            ("runs.budget", "Budgets", "savings"),
         ),
     ),
     (

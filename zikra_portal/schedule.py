@@ -20,6 +20,8 @@ JOBS = (
     Job("Embed what was missed", "memories.sweep_embeddings", every=timedelta(seconds=15)),
     Job("Count token use", "access.flush_token_uses", every=timedelta(seconds=30)),
     Job("Sum up days that changed", "runs.roll_up_changed_days", every=timedelta(minutes=10)),
+    # A change of costs wakes the check itself; the sweep finds what no message announced.
+    Job("Watch budgets", "runs.check_budgets", every=timedelta(minutes=10)),
     Job("Count common terms", "memories.count_common_terms", every=timedelta(minutes=5)),
     Job("Sum up days that are over", "runs.roll_up_finished_days", daily_at=(2, 30)),
     Job("Archive faded memories", "memories.archive_faded", daily_at=(3, 10)),

@@ -24,6 +24,7 @@ LISTS = {
     "access_auditentry": (200, 403, 200),
     "runs_run": (200, 403, 200),
     "runs_modelprice": (200, 403, 200),
+    "runs_budget": (200, 200, 200),
     "requirements_pipeline_requirement": (200, 200, 200),
     "django_celery_beat_periodictask": (200, 403, 403),
     "django_celery_beat_intervalschedule": (200, 403, 403),
