@@ -42,6 +42,14 @@ def price_for(model: str, day: date) -> ModelPrice | None:
     return _price_in(known["rows"], known["newest"], folded_name(model), day)
 
 
+def prices_for(wanted: Iterable[tuple[str, date]]) -> dict[tuple[str, date], ModelPrice | None]:
+    """The prices of many (model, day), as price_for finds each, with one look at the table."""
+    known = ModelPrice.objects.aggregate(rows=Count("pk"), newest=Max("updated_at"))
+    if not known["rows"]:
+        return dict.fromkeys(wanted)
+    return {(model, day): _price_in(known["rows"], known["newest"], folded_name(model), day) for model, day in wanted}
+
+
 @lru_cache(maxsize=4096)
 def _price_in(rows: int, newest: datetime, model: str, day: date) -> ModelPrice | None:
     names = (model, model.rpartition("/")[2])

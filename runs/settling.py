@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_DOWN, Decimal
 
-from runs.models import TOKEN_KINDS, CostSource, Run, RunUsage
+from runs.models import TOKEN_KINDS, CostSource, ModelPrice, Run, RunUsage
 from runs.prices import COST_STEP, cost_of, price_for, savings_of
 from runs.tokens import TokenCounts
 
@@ -41,8 +41,13 @@ def settle_costs(
 
 def price_usage(row: RunUsage, run: Run) -> None:
     """Set a usage row's price, computed cost and savings; all None without a price or without a known count."""
+    set_price(row, price_for(row.model, run.day) if TokenCounts.of(row).is_known else None)
+
+
+def set_price(row: RunUsage, price: ModelPrice | None) -> None:
+    """Set a usage row's price, computed cost and savings by this price; all None without one or without a known count."""
     counts = TokenCounts.of(row)
-    price = price_for(row.model, run.day) if counts.is_known else None
+    price = price if counts.is_known else None
     row.price = price
     row.price_version = price.version if price else None
     row.computed_cost_usd = cost_of(price, counts) if price else None
