@@ -26,8 +26,11 @@ from runs.transcripts import (
 )
 
 AGENT = "codex"
-# Within this time of its birth a child of an unknown parent only repeats: no model answers so soon.
-BIRTH = timedelta(seconds=1)
+# A child repeats its parent's story at once, with the old times or those of its birth. Where the parent is known, what
+# both tell is a repetition only so soon: later their totals may meet by chance. Of an unknown parent everything so soon
+# is one, because no model answers within a second.
+REPEATING = timedelta(seconds=10)
+REPEATING_UNKNOWN = timedelta(seconds=1)
 PATCHED = re.compile(r"^\*\*\* (?:Add|Update|Delete) File: (.+)$", re.MULTILINE)
 # What the program itself sends in a person's name.
 NOT_TYPED = ("<", "# AGENTS.md")
@@ -235,13 +238,13 @@ def _used(story: list[_Step], thread: Thread | None, parent: Container[int] | No
 
 
 def _is_repeated(step: _Step, thread: Thread | None, parent: Container[int] | None) -> bool:
-    """Whether a child's step is its parent's: told by the parent too, or, of an unknown parent, before its own birth."""
+    """Whether a child's step is its parent's, told again."""
     born_at = thread.born_at if thread else None
-    if born_at is not None and step.at < born_at:
-        return True
-    if parent is not None:
-        return step.totals is not None and step.totals.key in parent
-    return born_at is not None and step.at < born_at + BIRTH
+    if born_at is None or step.totals is None:
+        return parent is not None and step.totals is not None and step.totals.key in parent
+    if parent is None:
+        return step.at < born_at + REPEATING_UNKNOWN
+    return step.at < born_at or (step.at < born_at + REPEATING and step.totals.key in parent)
 
 
 def _difference(step: _Step, before: _Totals | None, is_child: bool) -> _Totals:

@@ -69,12 +69,12 @@ def test_a_fork_that_repeats_its_parent_pays_for_its_own_turns_only():
             assert child.started_at.isoformat() == "2026-03-02T09:00:51+00:00"
 
 
-def test_two_subagents_that_take_the_same_pay_both():
-    parent = read([meta(0), turn(1), count(2, totals(1000, 0, 100))])
+def test_subagents_that_take_the_same_as_each_other_or_their_parent_pay_all():
+    parent = read([meta(0), turn(1), count(2, totals(70, 0, 7))])
     for thread in ("t2", "t3"):
         source = {"subagent": {"thread_spawn": {"parent_thread_id": "t1", "depth": 1}}}
         child = read(
-            [meta(10, thread, session_id="t1", source=source), turn(11), count(12, totals(70, 0, 7))],
+            [meta(10, thread, session_id="t1", source=source), turn(11), count(25, totals(70, 0, 7))],
             parent=parent.keys,
         )
         assert (child.session_id, child.tokens) == ("t1", TokenCounts(70, 7, 0))
