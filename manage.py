@@ -13,7 +13,9 @@ def main() -> None:
         Command().run_from_argv(sys.argv)
         return
     # Python names modules with underscores; people type commands with hyphens.
-    sys.argv[1:2] = [word if word.startswith("-") else word.replace("-", "_") for word in sys.argv[1:2]]
+    for position, word in enumerate(sys.argv[1:3], 1):
+        if not word.startswith("-") and (position == 1 or sys.argv[1] == "help"):
+            sys.argv[position] = word.replace("-", "_")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zikra_portal.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line

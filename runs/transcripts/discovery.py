@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -55,6 +56,11 @@ class Unread:
 
     path: Path
     reason: str
+
+    @property
+    def name(self) -> str:
+        """The file's name, fit to be shown."""
+        return text_of(self.path.name)
 
 
 @dataclass
@@ -126,9 +132,9 @@ def _find_claude_code(homes: Homes, library: Library) -> None:
 def _claude_code_session(inside: Path, path: Path, library: Library) -> str:
     """The session that a file belongs to: its own name, or the folder's where a subagent wrote it."""
     if len(inside.parts) > 2:
-        return inside.parts[1]
+        return text_of(inside.parts[1])
     if not path.stem.startswith("agent-"):
-        return path.stem
+        return text_of(path.stem)
     # Older versions laid subagents' files beside the session's; only their lines tell whose they are.
     names = [text_of(record.get("sessionId")) for record in _first_records(path)]
     name = next(filter(None, names), "")
@@ -184,15 +190,16 @@ def _files(folder: Path, library: Library) -> Iterator[Path]:
 
 def _holds_anything(path: Path, library: Library) -> bool:
     try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
+        told = path.stat()
     except OSError:
+        told = None
+    if told is None or not stat.S_ISREG(told.st_mode) or not os.access(path, os.R_OK):
         library.unread.append(Unread(path, "cannot be read"))
         return False
-    if not size:
+    if not told.st_size:
         library.unread.append(Unread(path, "empty"))
-    library.size += size
-    return size > 0
+    library.size += told.st_size
+    return told.st_size > 0
 
 
 def _lines_of(paths: list[Path], library: Library, on_read: Callable[[int], None]) -> Iterator[bytes]:

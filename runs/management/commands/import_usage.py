@@ -15,7 +15,7 @@ from django.conf import settings
 from access.audit import record_done
 from access.callers import Caller, caller_for_member
 from access.members import find_member
-from access.operating import DOOR, OperatorCommand
+from access.operating import DOOR, Error, OperatorCommand
 from runs.importing import Result, Tally, import_sessions
 from runs.models import TOKEN_KINDS
 from runs.money import shown
@@ -56,7 +56,10 @@ class Command(OperatorCommand):
             self.stdout.write(f"No transcripts found. Looked in\n{looked}")
             return
         caller = self.caller_for(options["member"])
-        tally = self.recorded(caller, library, options)
+        try:
+            tally = self.recorded(caller, library, options)
+        except KeyboardInterrupt as stop:
+            raise Error("Stopped. What is recorded stays; import again to go on.") from stop
         if tally.results[Result.NEW] + tally.results[Result.UPDATED] and not options["dry_run"]:
             record_done(self.operator, "import_usage", detail=_in_numbers(tally))
         self.tell(tally, library, dry_run=options["dry_run"])
@@ -109,13 +112,13 @@ class Command(OperatorCommand):
 
     def tell_unread(self, library: Library) -> None:
         """The files that were passed over, by reason."""
-        reasons: dict[str, list[Path]] = {}
+        reasons: dict[str, list[str]] = {}
         for unread in library.unread:
-            reasons.setdefault(unread.reason, []).append(unread.path)
-        for reason, paths in sorted(reasons.items()):
-            named = ", ".join(path.name for path in paths[:NAMED_FILES]) + (", …" if len(paths) > NAMED_FILES else "")
+            reasons.setdefault(unread.reason, []).append(unread.name)
+        for reason, names in sorted(reasons.items()):
+            named = ", ".join(names[:NAMED_FILES]) + (", …" if len(names) > NAMED_FILES else "")
             self.stdout.write(
-                f"  passed over {len(paths):,} {'file' if len(paths) == 1 else 'files'}, {reason}: {named}"
+                f"  passed over {len(names):,} {'file' if len(names) == 1 else 'files'}, {reason}: {named}"
             )
 
 

@@ -87,6 +87,7 @@ def test_what_is_no_transcript_is_told_and_passed_over(tmp_path):
     write(codex / "rollout-foreign.jsonl", line({"type": "other"}), "[[[\n")
     write(codex / "rollout-cold.jsonl.zst", "…")
     (claude / "nowhere.jsonl").symlink_to(claude / "gone")
+    os.mkfifo(codex / "pipe.jsonl")
     library = find_transcripts(Homes.of(tmp_path, {}))
     assert len(library) == 0
     assert {(unread.path.name, unread.reason) for unread in library.unread} == {
@@ -95,6 +96,7 @@ def test_what_is_no_transcript_is_told_and_passed_over(tmp_path):
         ("rollout-foreign.jsonl", "not a transcript that is known here"),
         ("rollout-cold.jsonl.zst", "compressed"),
         ("nowhere.jsonl", "cannot be read"),
+        ("pipe.jsonl", "cannot be read"),
     }
 
 
@@ -115,3 +117,12 @@ def test_a_file_that_goes_away_while_others_are_read_is_told(tmp_path):
     (tmp_path / ".claude/projects/p/s1.jsonl").unlink()
     (session,) = read_sessions(library)
     assert (session.lines, [unread.reason for unread in library.unread]) == (0, ["cannot be read"])
+
+
+def test_names_that_are_no_text_become_one(tmp_path):
+    folder = tmp_path / ".claude/projects/p"
+    write(folder / os.fsdecode(b"s\xff1.jsonl"), answer(1))
+    write(folder / os.fsdecode(b"empty\xff.jsonl"))
+    library = find_transcripts(Homes.of(tmp_path, {}))
+    assert [session.session_id for session in read_sessions(library)] == ["s?1"]
+    assert [unread.name for unread in library.unread] == ["empty?.jsonl"]

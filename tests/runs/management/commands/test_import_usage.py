@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from access.models import AuditEntry
+from runs.management.commands.import_usage import Progress
 from runs.models import Run
 from tests.runs.transcripts.lines import answer, count, line, meta, totals, turn, typed, write
 
@@ -113,6 +114,24 @@ def test_a_home_without_transcripts_is_told_where_was_looked(tmp_path):
         f"  {tmp_path}/.codex/sessions",
         f"  {tmp_path}/.codex/archived_sessions",
     ]
+
+
+@pytest.mark.django_db
+def test_who_stops_it_is_told_that_what_is_recorded_stays(home, monkeypatch):
+    def interrupted(self) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, "next", interrupted)
+    with pytest.raises(CommandError, match="^Stopped. What is recorded stays"):
+        import_usage(home)
+    assert Run.objects.count() == 1
+
+
+def test_help_takes_a_hyphen_too():
+    command = [sys.executable, str(BASE / "manage.py"), "help", "import-usage"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "Record past sessions of Claude Code and Codex" in done.stdout
 
 
 @pytest.mark.django_db(transaction=True)
