@@ -264,6 +264,13 @@ class ProjectArguments(Arguments):
     )
 
 
+class OfRun(Arguments):
+    """Which run of the caller asks, so that what it was given is kept."""
+
+    run_id = Identifier(required=False, help_text="The run that asks: its page tells what it was given.")
+    session_id = optional_text(NAME_LENGTH, help_text="The agent's session, instead of `run_id`.")
+
+
 class MemoryReference(ProjectArguments):
     """One existing memory, by its id or by its title."""
 

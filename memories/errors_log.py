@@ -1,5 +1,7 @@
 """Errors that agents report: memories of type error, found by search like any other."""
 
+import uuid
+
 from access.callers import Caller
 from access.errors import Invalid
 from access.models import Project
@@ -19,8 +21,12 @@ def log_error(
     stack_trace: str = "",
     context_md: str = "",
     runner: str = "",
+    run_id: uuid.UUID | None = None,
 ) -> Memory:
-    """Keep an error; the same one reported again is one memory, confirmed anew. Raises Invalid for a blank message."""
+    """Keep an error; the same one reported again is one memory, confirmed anew. Raises Invalid for a blank message.
+
+    run_id: the run that met it first.
+    """
     if not message.strip():
         raise Invalid("message is required", fields={"message": ["must not be blank"]})
     saved = save_memory(
@@ -31,6 +37,7 @@ def log_error(
         content_md=_content(message, error_type, stack_trace, context_md),
         created_by=runner or caller.name,
         tags=[error_type] if error_type.strip() else [],
+        run_id=run_id,
     )
     return saved.memory
 

@@ -1,5 +1,6 @@
 """Memories, their types, versions and links, and the two indexes that find them: postings and vectors."""
 
+import uuid
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
@@ -192,6 +193,7 @@ class Memory(models.Model):
             ),
             models.Index(fields=["title_key", "project"], condition=models.Q(deleted_at=None), name="memory_title_key"),
             GinIndex(fields=["tags"], name="memory_tags"),
+            models.Index(fields=["run_id"], condition=models.Q(run_id__isnull=False), name="memory_of_run"),
         ]
 
     def __str__(self) -> str:
@@ -263,6 +265,46 @@ class MemoryLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source_id} → {self.target_title}"
+
+
+class UseKind(models.TextChoices):
+    """By which answer a memory was given to a run."""
+
+    SEARCH = "search", "Found by search"
+    GET = "get", "Read in full"
+    CONTEXT = "context", "Told at the start"
+    PROMPT = "prompt", "Run as a prompt"
+
+
+class MemoryUseQuerySet(models.QuerySet["MemoryUse"]):
+    """Questions about what was given to whom."""
+
+    def in_run(self, run_id: uuid.UUID) -> Self:
+        """What a run was given."""
+        return self.filter(run_id=run_id)
+
+    def visible_to(self, caller: "Caller") -> Self:
+        """Uses of memories in the caller's sight."""
+        kept = self.filter(memory__deleted_at=None)
+        return kept if caller.project_ids is None else kept.filter(memory__project_id__in=caller.project_ids)
+
+
+class MemoryUse(models.Model):
+    """A memory that an answer gave to a run, each way once: the first time counts."""
+
+    id = models.BigAutoField(primary_key=True)
+    memory = models.ForeignKey(Memory, on_delete=models.CASCADE, related_name="uses")
+    run_id = models.UUIDField(help_text="The run that it was given to.")
+    how = models.CharField(max_length=10, choices=UseKind.choices)
+    at = models.DateTimeField(default=timezone.now, db_default=Now())
+
+    objects = MemoryUseQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run_id", "memory", "how"], name="one_use_per_run_and_way")]
+
+    def __str__(self) -> str:
+        return f"{self.memory_id} in {self.run_id}: {self.how}"
 
 
 class Posting(models.Model):

@@ -6,8 +6,9 @@ says what it is, no text inside can close the fence, and no text inside can pass
 
 import math
 import re
+import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from access.callers import Caller, visible_project_ids
 from access.scope import project_to_read
@@ -36,11 +37,15 @@ RECENT_AT_MOST = 10
 
 @dataclass(frozen=True)
 class SessionContext:
-    """Text for a session's start, the ids of what it cites in order, and its length in tokens (characters ÷ 4)."""
+    """Text for a session's start, the ids of what it cites in order, its length in tokens (characters ÷ 4).
+
+    memory_ids: those of the cited that are memories.
+    """
 
     context_md: str
     source_ids: list[str]
     tokens_used: int
+    memory_ids: list[uuid.UUID] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class _Item:
     head: str
     text: str
     characters: int
+    memory_id: uuid.UUID | None = None
 
 
 def context_for(caller: Caller, project_name: str | None, max_tokens: int = DEFAULT_TOKENS) -> SessionContext:
@@ -61,6 +67,7 @@ def context_for(caller: Caller, project_name: str | None, max_tokens: int = DEFA
     room = max_tokens * CHARACTERS_PER_TOKEN - len(OPENING) - len(CLOSING)
     parts: list[str] = []
     sources: list[str] = []
+    memory_ids: list[uuid.UUID] = []
     for heading, items in _sections(caller, project_ids):
         title = f"\n## {heading}\n"
         for item in items:
@@ -71,12 +78,13 @@ def context_for(caller: Caller, project_name: str | None, max_tokens: int = DEFA
                 continue
             parts.append(title + line)
             sources.append(item.id)
+            memory_ids += [item.memory_id] if item.memory_id else []
             room -= len(title) + len(line)
             title = ""
     if not parts:
         return SessionContext("", [], 0)
     context = OPENING + "".join(parts) + CLOSING
-    return SessionContext(context, sources, math.ceil(len(context) / CHARACTERS_PER_TOKEN))
+    return SessionContext(context, sources, math.ceil(len(context) / CHARACTERS_PER_TOKEN), memory_ids)
 
 
 def _sections(caller: Caller, project_ids: list[int] | None) -> Iterator[tuple[str, Iterable[_Item]]]:
@@ -96,7 +104,8 @@ def _sections(caller: Caller, project_ids: list[int] | None) -> Iterator[tuple[s
 def _memory_item(memory: Memory, characters: int) -> _Item:
     text = f"{memory.content_md} Resolution: {memory.resolution}" if memory.resolution else memory.content_md
     told = f"{memory.project.name}, {memory.memory_type_id}, {memory.updated_at:%Y-%m-%d}"
-    return _Item(str(memory.pk), f"**{harmless(memory.title)}** ({harmless(told)}; {memory.pk})", text, characters)
+    head = f"**{harmless(memory.title)}** ({harmless(told)}; {memory.pk})"
+    return _Item(str(memory.pk), head, text, characters, memory.pk)
 
 
 def _requirement_item(requirement: Requirement) -> _Item:

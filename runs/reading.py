@@ -5,6 +5,7 @@ import uuid
 from access.callers import Caller
 from access.errors import NotFound
 from runs.models import Run
+from runs.visibility import is_own
 
 
 def find_run(caller: Caller, run_id: uuid.UUID) -> Run:
@@ -13,6 +14,22 @@ def find_run(caller: Caller, run_id: uuid.UUID) -> Run:
     if run is None:
         raise NotFound("Run not found")
     return run
+
+
+def own_run(caller: Caller, run_id: uuid.UUID | None, session_id: str = "") -> Run | None:
+    """The caller's own run of this id, else the newest of its session; None where neither names one.
+
+    Raises NotFound for an id that is no run of the caller's in sight. A session that nobody reported yet is no mistake:
+    agents name their session before they report it.
+    """
+    if run_id is None and not session_id.strip():
+        return None
+    run = run_meant(caller, run_id, session_id)
+    if run is not None and is_own(caller, run):
+        return run
+    if run_id is not None:
+        raise NotFound("Run not found")
+    return None
 
 
 def run_meant(caller: Caller, run_id: uuid.UUID | None, session_id: str) -> Run | None:

@@ -1,14 +1,16 @@
 """The command `get_context`."""
 
 from access.roles import Role
-from api.arguments import ClampedNumber, ProjectArguments, optional_text
+from api.arguments import ClampedNumber, OfRun, ProjectArguments, optional_text
 from api.registry import Call, CommandResult, ProjectUse, command
+from api.uses import note_given, run_that_asks
+from memories.models import UseKind
 from requirements_pipeline.context import DEFAULT_TOKENS, context_for
 
 MOST_TOKENS = 100_000
 
 
-class GetContextArguments(ProjectArguments):
+class GetContextArguments(ProjectArguments, OfRun):
     """Which session asks, and how much it can take."""
 
     agent = optional_text(200, help_text="Which agent asks, such as claude-code.")
@@ -31,7 +33,9 @@ def get_context(call: Call) -> CommandResult:
 
     The text is fenced as untrusted history. Answers `context_md`, `sources` (ids of what is cited) and `tokens_used`.
     """
+    asking = run_that_asks(call)
     context = context_for(call.caller, call.project_name, call.arguments["max_tokens"])
+    note_given(asking, context.memory_ids, UseKind.CONTEXT)
     return CommandResult(
         {"context_md": context.context_md, "sources": context.source_ids, "tokens_used": context.tokens_used}
     )

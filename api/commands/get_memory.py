@@ -2,13 +2,15 @@
 
 from access.roles import Role
 from api.answers import linked_memories, memory_row
-from api.arguments import MemoryReference
+from api.arguments import MemoryReference, OfRun
 from api.registry import Call, CommandResult, ProjectUse, command
+from api.uses import note_given, run_that_asks
+from memories.models import UseKind
 from memories.reading import FoundMemory, find_memory, links_in, links_out, note_access
 
 
-class GetMemoryArguments(MemoryReference):
-    """Which memory."""
+class GetMemoryArguments(MemoryReference, OfRun):
+    """Which memory, and which run asks."""
 
 
 def referenced_memory(call: Call, *, deleted: bool = False) -> FoundMemory:
@@ -39,10 +41,12 @@ def get_memory(call: Call) -> CommandResult:
 
     Answers the whole row with `content_md`, `version`, `confidence_score`, `links_out` and `links_in` (`id`, `title`,
     `memory_type`), and counts the access. When several memories have the title the newest is answered and
-    `other_matches` names the others.
+    `other_matches` names the others. With `run_id` or `session_id` the run's page tells that it was given.
     """
+    asking = run_that_asks(call)
     found = referenced_memory(call)
     note_access(found.memory)
+    note_given(asking, [found.memory.pk], UseKind.GET)
     answer = {
         **memory_row(found.memory),
         "links_out": linked_memories(links_out(call.caller, found.memory)),

@@ -3,15 +3,16 @@
 from access.models import GLOBAL_PROJECT, Project
 from access.roles import Role
 from api.answers import in_utc
-from api.arguments import ProjectArguments, Text, optional_text
+from api.arguments import OfRun, ProjectArguments, Text, optional_text
 from api.registry import Call, CommandResult, ProjectUse, command
-from memories.models import NAME_LENGTH, TITLE_LENGTH, Memory
+from api.uses import note_given, run_that_asks
+from memories.models import NAME_LENGTH, TITLE_LENGTH, Memory, UseKind
 from memories.prompts import find_prompt
 from memories.reading import note_access
 from runs.recording import pick_up_prompt
 
 
-class GetPromptArguments(ProjectArguments):
+class GetPromptArguments(ProjectArguments, OfRun):
     """Which prompt, and who will run it."""
 
     synonyms = {"prompt_name": ("name", "title")}
@@ -35,8 +36,10 @@ def get_prompt(call: Call) -> CommandResult:
     With `runner`, that runner's next `log_run` in the project is linked to the prompt, once. Answers `id`, `title`,
     `content_md`, `project`, `access_count`, `version`, `updated_at`.
     """
+    asking = run_that_asks(call)
     prompt = find_prompt(call.caller, call.arguments["prompt_name"], call.project_name)
     note_access(prompt)
+    note_given(asking, [prompt.pk], UseKind.PROMPT)
     runner = call.arguments.get("runner", "")
     if runner:
         pick_up_prompt(call.caller, _project_of_run(call, prompt), runner, prompt.pk, prompt.title)

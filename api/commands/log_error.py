@@ -4,8 +4,9 @@ from typing import Any
 
 from access.roles import Role
 from api.answers import memory_subject
-from api.arguments import ProjectArguments, Text, optional_text
+from api.arguments import Identifier, ProjectArguments, Text, optional_text
 from api.registry import Call, CommandResult, ProjectUse, command
+from api.uses import run_learnt_in
 from memories.errors_log import log_error
 from memories.models import NAME_LENGTH, TAG_LENGTH, TITLE_LENGTH
 
@@ -21,6 +22,8 @@ class LogErrorArguments(ProjectArguments):
     stack_trace = optional_text(trim=False, help_text="The stack trace as it was printed.")
     context_md = optional_text(trim=False, help_text="What was being done, in Markdown.")
     runner = optional_text(NAME_LENGTH, help_text="Which agent met it.")
+    run_id = Identifier(required=False, help_text="The run that met it.")
+    session_id = optional_text(NAME_LENGTH, help_text="The agent's session, instead of `run_id`.")
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """The arguments; a message of blanks is none."""
@@ -51,5 +54,5 @@ def log(call: Call) -> CommandResult:
     Answers `id` and `status`.
     """
     given = call.given("message", "title", "error_type", "stack_trace", "context_md", "runner")
-    memory = log_error(call.caller, call.project, **given)
+    memory = log_error(call.caller, call.project, run_id=run_learnt_in(call), **given)
     return CommandResult({"id": str(memory.pk), "status": "logged"}, memory_subject(memory))

@@ -15,6 +15,7 @@ from api.arguments import (
     optional_text,
 )
 from api.registry import Call, CommandResult, ProjectUse, command
+from api.uses import run_learnt_in
 from memories.models import NAME_LENGTH, TAG_LENGTH, TITLE_LENGTH
 from memories.saving import SavedMemory, save_memory
 
@@ -29,7 +30,6 @@ KEPT_WHEN_LEFT_OUT = (
     "created_by",
     "confidence",
     "occurred_at",
-    "run_id",
 )
 
 
@@ -50,6 +50,7 @@ class TextOfMemory(ProjectArguments):
     confidence = Number(required=False, min_value=0, max_value=1, help_text="How sure it is, 0 to 1; 1 when left out.")
     occurred_at = Moment(required=False, past_only=True, help_text="When it happened, for what is imported.")
     run_id = Identifier(required=False, help_text="The run that it was learnt in.")
+    session_id = optional_text(NAME_LENGTH, help_text="The agent's session, instead of `run_id`.")
 
 
 class SaveMemoryArguments(TextOfMemory):
@@ -77,7 +78,12 @@ def saved_answer(saved: SavedMemory) -> dict[str, Any]:
 def save_of_type(call: Call, memory_type: str) -> SavedMemory:
     """Save a call's text as a memory of a type."""
     return save_memory(
-        call.caller, call.project, memory_type, call.arguments["title"], **call.given(*KEPT_WHEN_LEFT_OUT)
+        call.caller,
+        call.project,
+        memory_type,
+        call.arguments["title"],
+        run_id=run_learnt_in(call),
+        **call.given(*KEPT_WHEN_LEFT_OUT),
     )
 
 

@@ -2,16 +2,17 @@
 
 from access.roles import Role
 from api.answers import search_row
-from api.arguments import ClampedNumber, Flag, Moment, ProjectArguments, Text, Words, optional_text
+from api.arguments import ClampedNumber, Flag, Moment, OfRun, ProjectArguments, Text, Words, optional_text
 from api.registry import Call, CommandResult, ProjectUse, command
-from memories.models import NAME_LENGTH, TAG_LENGTH
+from api.uses import note_given, run_that_asks
+from memories.models import NAME_LENGTH, TAG_LENGTH, UseKind
 from memories.search import DEFAULT_LIMIT, DEFAULT_MAX_TOKENS, LIMIT_AT_MOST, QUERY_CHARACTERS, search
 
 # More than any model's context; a budget beyond it is none.
 MOST_TOKENS = 1_000_000
 
 
-class SearchArguments(ProjectArguments):
+class SearchArguments(ProjectArguments, OfRun):
     """A question, and what bounds the answer."""
 
     synonyms = {"query": ("q", "text"), "memory_type": ("memory_types", "type")}
@@ -48,6 +49,7 @@ def search_memories(call: Call) -> CommandResult:
     memories in sight) and `tokens_used`. Without an embedding `degraded` is true, `warning` says why, and results come from keywords only.
     """
     asked = call.arguments
+    asking = run_that_asks(call)
     answer = search(
         call.caller,
         asked["query"],
@@ -56,6 +58,7 @@ def search_memories(call: Call) -> CommandResult:
         tags=asked.get("tags") or (),
         **call.given("limit", "max_tokens", "module", "since", "until", "include_archived", "explain"),
     )
+    note_given(asking, [result.memory.pk for result in answer.results], UseKind.SEARCH)
     body = {
         "results": [search_row(result, explain=asked["explain"]) for result in answer.results],
         "count": len(answer.results),
