@@ -15,7 +15,7 @@ PAGES_OF_KINDS = {
     "project": "admin:access_project_change",
     "member": "admin:access_member_change",
     "requirement": "admin:requirements_pipeline_requirement_change",
-    "run": "admin:runs_run_change",
+    "run": "run",
 }
 
 

@@ -4,10 +4,12 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from zikra_portal import health, home
+from zikra_portal import health, home, run_pages
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("runs/", run_pages.runs, name="runs"),
+    path("runs/<uuid:run_id>/", run_pages.run, name="run"),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),

@@ -31,10 +31,13 @@ from memories.reading import links_in, links_out, links_waiting
 from memories.rendering import rendered
 from memories.saving import restore_version, save_memory
 from memories.search import LIMIT_AT_MOST, SearchAnswer, search
+from memories.uses import run_learnt_in, runs_given
 from memories.versions import compare_versions
 
 # The list cuts its rows itself; snippets are not shown there, so the token budget should never cut it short.
 SEARCH_TOKENS = 1_000_000
+# The newest are what one asks about; a memory that many read would fill the page.
+RUNS_SHOWN = 20
 EDITED_FIELDS = ("content_md", "resolution", "module", "tags", "source_file", "stated_confidence", "seen_version")
 
 
@@ -238,6 +241,8 @@ class MemoryAdmin(PortalModelAdmin):
             context["content"] = rendered(stored.content_md, resolver(caller, stored))
             context["resolution"] = rendered(stored.resolution, resolver(caller, stored)) if stored.resolution else ""
             context["links_out"], context["links_in"] = links_out(caller, stored), links_in(caller, stored)
+            context["learnt_in"] = run_learnt_in(caller, stored)
+            context["given_to"] = list(runs_given(caller, stored)[:RUNS_SHOWN])
             context["links_waiting"] = links_waiting(stored)
             context["state"] = self.state_shown(stored)
             context["kind"] = self.kind(stored)

@@ -5,11 +5,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from access.admin_base import PortalModelAdmin, ProjectFilter
-from access.appearance import state_label
 from access.moments import relative_time
+from runs.appearance import run_state
 from runs.models import Run
-
-STATUS_LOOKS = {"success": "good", "failed": "bad", "error": "bad"}
 
 
 @admin.register(Run)
@@ -47,7 +45,7 @@ class RunAdmin(PortalModelAdmin):
     @admin.display(description="status", ordering="status")
     def status_shown(self, run: Run) -> SafeString:
         """How it ended, as a word and a shape."""
-        return state_label(run.status, STATUS_LOOKS.get(run.status.casefold(), ""))
+        return run_state(run)
 
     @admin.display(description="cost (USD)", ordering="cost_usd", empty_value="–")
     def cost(self, run: Run) -> SafeString | str | None:

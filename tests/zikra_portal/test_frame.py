@@ -9,7 +9,7 @@ from django.test import RequestFactory
 from access.models import Project
 from runs.models import CostSource, Run
 from zikra_portal.tables import Column, Sorting
-from zikra_portal.templatetags.figures import length_shown, money, run_cost, short_count, tokens, whole
+from zikra_portal.templatetags.figures import duration_shown, money, run_cost, short_count, tokens, whole
 
 pytestmark = pytest.mark.django_db
 
@@ -105,7 +105,7 @@ def test_an_unknown_cost_is_told_in_words_and_never_as_nothing():
     ],
 )  # fmt: skip
 def test_lengths_of_time_have_two_units(seconds, words):
-    assert length_shown(timedelta(seconds=seconds)) == words
+    assert duration_shown(timedelta(seconds=seconds)) == words
 
 
 COLUMNS = (

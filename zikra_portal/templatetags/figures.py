@@ -72,14 +72,14 @@ def run_cost(run: Run) -> SafeString:
 
 
 @register.filter
-def length(time: timedelta | None) -> SafeString:
+def duration(time: timedelta | None) -> SafeString:
     """A length of time to two units: 42 s, 3 min 05 s, 1 h 05 min, 2 d 03 h; "–" for None."""
     if time is None:
         return _unknown("–", "Nobody told")
-    return format_html('<span class="figures nowrap">{}</span>', length_shown(time))
+    return format_html('<span class="figures nowrap">{}</span>', duration_shown(time))
 
 
-def length_shown(time: timedelta) -> str:
+def duration_shown(time: timedelta) -> str:
     """The same as plain text; less than a second is "< 1 s", nothing is "0 s"."""
     seconds = time.total_seconds()
     if 0 < seconds < 1:
