@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
+from access.masking import mask
 from runs.tokens import TokenCounts
 
 # No agent wrote transcripts before; an earlier time is a broken clock, a later one than this a broken line.
@@ -20,6 +21,8 @@ LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 LARGEST_COUNT = 2**53
 # The beginning of a prompt tells what a session was about; the rest is text that nobody asked to be kept.
 PROMPT_LENGTH = 300
+# So much of it is looked at.
+PROMPT_READ = 20_000
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,6 @@ def inside(path: str, directory: str) -> str:
 
 
 def opening(text: str) -> str:
-    """The beginning of a prompt on one line."""
-    words = " ".join(text[: PROMPT_LENGTH * 4].split())
+    """The beginning of a prompt on one line, its secrets masked before it is cut: half a secret looks like none."""
+    words = " ".join(mask(text).text.split())
     return words if len(words) <= PROMPT_LENGTH else words[: PROMPT_LENGTH - 1].rstrip() + "…"

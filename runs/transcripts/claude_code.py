@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from runs.tokens import TokenCounts
-from runs.transcripts import Lines, Session, count_of, inside, key_of, moment_of, opening, part_of, text_of
+from runs.transcripts import PROMPT_READ, Lines, Session, count_of, inside, key_of, moment_of, opening, part_of, text_of
 
 AGENT = "claude-code"
 # What the program itself says in a model's place: no model was asked, so nothing was used.
@@ -130,7 +130,7 @@ class _Reading:
             last_at=self.times[1] if self.times else None,
             cwd=cwd,
             branch=self.branch[1] if self.branch else "",
-            first_prompt=self.prompt[1] if self.prompt else "",
+            first_prompt=opening(self.prompt[1]) if self.prompt else "",
             files_modified=tuple(sorted({inside(path, cwd) for call, path in self.edits.items() if call in self.done})),
             usage=usage,
             keys=frozenset(self.keys),
@@ -164,4 +164,4 @@ def _typed(record: dict[str, Any]) -> str:
     texts = (
         [content] if isinstance(content, str) else [b.get("text") for b in _blocks(message) if b.get("type") == "text"]
     )
-    return next((opening(text) for text in map(text_of, texts) if text and not text.startswith(NOT_TYPED)), "")
+    return next((text[:PROMPT_READ] for text in map(text_of, texts) if text and not text.startswith(NOT_TYPED)), "")

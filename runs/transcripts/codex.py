@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from runs.tokens import TokenCounts
 from runs.transcripts import (
     EARLIEST,
+    PROMPT_READ,
     Lines,
     Session,
     count_of,
@@ -135,7 +136,7 @@ class _Reading:
     steps: set[_Step] = field(default_factory=set)
     times: list[datetime] = field(default_factory=list)
     cwds: set[tuple[datetime, str]] = field(default_factory=set)
-    prompts: set[tuple[int, datetime, str]] = field(default_factory=set)
+    prompt: tuple[int, datetime, str] | None = None
     patches: dict[str, set[str]] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
     files: set[str] = field(default_factory=set)
@@ -193,7 +194,8 @@ class _Reading:
         """rank: 0 for what the program calls a person's words, 1 for what it sent to the model as such."""
         for text in map(text_of, texts):
             if text and not (rank and text.startswith(NOT_TYPED)):
-                self.prompts.add((rank, at, opening(text)))
+                told = (rank, at, text[:PROMPT_READ])
+                self.prompt = min(self.prompt or told, told)
                 break
 
     def session(self, source: Lines, parent: Container[int] | None) -> Session:
@@ -211,7 +213,7 @@ class _Reading:
             cwd=cwd,
             branch=text_of(git.get("branch")),
             repository=text_of(git.get("repository_url")),
-            first_prompt=min(self.prompts, default=(0, EARLIEST, ""))[2],
+            first_prompt=opening(self.prompt[2]) if self.prompt else "",
             files_modified=tuple(sorted(inside(path, cwd) for path in files)),
             usage=_used(story, thread, parent),
             keys=frozenset(step.totals.key for step in story if step.totals),

@@ -92,3 +92,9 @@ def test_two_threads_make_one_session():
     assert both.usage == {"m": TokenCounts(11, 2, 4), "n": TokenCounts(5)}
     assert (both.cwd, both.branch, both.lines, both.broken_lines, both.keys) == ("/a", "main", 7, 1, {1})
     assert both.tokens == TokenCounts(16, 2, 4)
+
+
+def test_a_secret_at_the_cut_is_masked_whole():
+    secret = "ghp_" + "a1B2" * 9
+    for before in range(250, 300):
+        assert "ghp_" not in opening("x" * before + " " + secret + " " + "y" * 300)
