@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from access.models import Member, Project
+from memories.models import Memory
 
 if TYPE_CHECKING:
     from access.callers import Caller
@@ -61,6 +62,15 @@ class RequirementQuerySet(models.QuerySet["Requirement"]):
         """Neither done nor rejected."""
         return self.exclude(state__in=STATE_GROUPS["resolved"])
 
+    def ready(self) -> Self:
+        """Promoted, and everything that they depend on is done."""
+        waiting = Requirement.objects.filter(blocks=models.OuterRef("pk")).exclude(state=RequirementState.DONE)
+        return self.filter(~models.Exists(waiting), state=RequirementState.PROMOTED)
+
+    def open_to(self, caller: "Caller") -> Self:
+        """Assigned to nobody, or to the member whom the caller acts for."""
+        return self.filter(models.Q(assignee=None) | models.Q(assignee_id=caller.member_id or 0))
+
 
 class Requirement(models.Model):
     """What somebody wants done, in words and acceptance criteria. Its address for saving is (project, title)."""
@@ -82,6 +92,21 @@ class Requirement(models.Model):
     state = models.CharField(max_length=20, choices=RequirementState.choices, default=RequirementState.SUBMITTED)
     created_by = models.CharField(max_length=NAME_LENGTH, blank=True)
     author = models.ForeignKey(Member, null=True, blank=True, on_delete=models.SET_NULL, related_name="requirements")
+    due_on = models.DateField(null=True, blank=True)
+    assignee = models.ForeignKey(Member, null=True, blank=True, on_delete=models.SET_NULL, related_name="assigned")
+    depends_on = models.ManyToManyField("self", symmetrical=False, related_name="blocks", blank=True)
+    memories = models.ManyToManyField(Memory, related_name="requirements", blank=True)
+    became = models.ForeignKey(
+        Memory,
+        null=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="What promoting wrote.",
+    )
+    claimed_by = models.CharField(max_length=NAME_LENGTH, blank=True, editable=False, help_text="Who works on it.")
+    claimant = models.ForeignKey(Member, null=True, editable=False, on_delete=models.SET_NULL, related_name="claims")
+    claimed_at = models.DateTimeField(null=True, editable=False)
     promoted_by = models.CharField(max_length=NAME_LENGTH, blank=True, editable=False)
     promoted_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
@@ -102,3 +127,24 @@ class Requirement(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class RequirementMove(models.Model):
+    """One move of a requirement from state to state: who, when, why, and in which run."""
+
+    id = models.BigAutoField(primary_key=True)
+    requirement = models.ForeignKey(Requirement, on_delete=models.CASCADE, related_name="moves")
+    from_state = models.CharField(max_length=20, choices=RequirementState.choices)
+    to_state = models.CharField(max_length=20, choices=RequirementState.choices)
+    reason = models.TextField(blank=True)
+    by = models.CharField(max_length=NAME_LENGTH)
+    member = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+    run_id = models.UUIDField(null=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["at", "id"]
+        indexes = [models.Index(fields=["requirement", "at"], name="move_of_requirement")]
+
+    def __str__(self) -> str:
+        return f"{self.from_state} → {self.to_state}"

@@ -1,16 +1,107 @@
-"""Moving requirements from state to state, each move in one transaction with its row locked."""
+"""Moving requirements from state to state: one door, each move in one transaction with its row locked, each kept."""
+
+import uuid
 
 from django.db import transaction
 from django.utils import timezone
 
 from access.callers import Caller
 from access.errors import Invalid, NotFound
+from access.masking import mask
 from access.roles import Role
 from memories.saving import save_memory
-from requirements_pipeline.models import NAME_LENGTH, Requirement, RequirementState
+from requirements_pipeline.models import NAME_LENGTH, Requirement, RequirementMove, RequirementState
 from requirements_pipeline.states import require_move
 
 PROMOTION_TYPES = ("prompt", "decision")
+REASON_LENGTH = 5000
+
+_S = RequirementState
+# Moves against the stream, or aside: who reads the history wants to know why.
+NEEDS_REASON = frozenset(
+    {
+        *((state, _S.REJECTED) for state in _S),
+        *((state, _S.ON_HOLD) for state in _S),
+        (_S.PROMOTED, _S.SUBMITTED),
+        (_S.IN_PROGRESS, _S.PROMOTED),
+        (_S.IN_REVIEW, _S.IN_PROGRESS),
+        (_S.DONE, _S.IN_PROGRESS),
+    }
+)
+
+
+def move_requirement(
+    caller: Caller,
+    requirement: Requirement,
+    target: RequirementState,
+    *,
+    reason: str = "",
+    run_id: uuid.UUID | None = None,
+) -> Requirement:
+    """Move a requirement to another state and write the move into its history.
+
+    Raises Conflict for a move that the table of states does not have, Forbidden for a role that is too weak for it,
+    Invalid where a reason is due and none is given, NotFound when it is out of sight.
+    """
+    with transaction.atomic():
+        return move_locked(caller, locked_requirement(caller, requirement.pk), target, reason=reason, run_id=run_id)
+
+
+def locked_requirement(caller: Caller, requirement_id: uuid.UUID) -> Requirement:
+    """The requirement, locked until the transaction ends. Raises NotFound when it is out of sight."""
+    visible = Requirement.objects.visible_to(caller).select_for_update(of=("self",)).select_related("project")
+    found = visible.filter(pk=requirement_id).first()
+    if found is None:
+        raise NotFound("Requirement not found")
+    return found
+
+
+def move_locked(
+    caller: Caller,
+    requirement: Requirement,
+    target: RequirementState,
+    *,
+    reason: str = "",
+    run_id: uuid.UUID | None = None,
+) -> Requirement:
+    """As move_requirement, for a row that this transaction has locked."""
+    require_move(caller, requirement, target)
+    before = RequirementState(requirement.state)
+    words = _reason(requirement, before, target, reason)
+    now = timezone.now()
+    requirement.state = target
+    requirement.updated_at = now
+    if target is _S.PROMOTED and before is not _S.IN_PROGRESS:
+        requirement.promoted_by, requirement.promoted_at = caller.name[:NAME_LENGTH], now
+    if target is not _S.IN_PROGRESS and target is not _S.IN_REVIEW:
+        requirement.claimed_by, requirement.claimant_id, requirement.claimed_at = "", None, None
+    requirement.save(
+        update_fields=[
+            *("state", "updated_at", "promoted_by", "promoted_at", "claimed_by", "claimant", "claimed_at"),
+        ]
+    )
+    RequirementMove.objects.create(
+        requirement=requirement,
+        from_state=before,
+        to_state=target,
+        reason=words,
+        by=caller.name[:NAME_LENGTH],
+        member_id=caller.member_id,
+        run_id=run_id,
+        at=now,
+    )
+    return requirement
+
+
+def _reason(requirement: Requirement, before: RequirementState, target: RequirementState, reason: str) -> str:
+    words = mask(reason.replace("\x00", "").strip()).text
+    if not words and (before, target) in NEEDS_REASON:
+        problem = f"Say why '{requirement.title}' goes from {before.label.lower()} to {target.label.lower()}."
+        raise Invalid(problem, fields={"reason": [problem]})
+    if len(words) > REASON_LENGTH:
+        problem = f"The reason is {len(words)} characters long; {REASON_LENGTH} is the limit."
+        raise Invalid(problem, fields={"reason": [problem]})
+    return words
 
 
 def promote_requirement(caller: Caller, requirement: Requirement, promote_to: str = "") -> Requirement:
@@ -25,22 +116,9 @@ def promote_requirement(caller: Caller, requirement: Requirement, promote_to: st
         problem = f"A requirement is promoted to {' or '.join(PROMOTION_TYPES)}, not '{promote_to[:40]}'."
         raise Invalid(problem, fields={"promote_to": [problem]})
     with transaction.atomic():
-        locked = (
-            Requirement.objects.visible_to(caller)
-            .select_for_update(of=("self",))
-            .select_related("project")
-            .filter(pk=requirement.pk)
-            .first()
-        )
-        if locked is None:
-            raise NotFound("Requirement not found")
-        require_move(caller, locked, RequirementState.PROMOTED)
-        locked.state = RequirementState.PROMOTED
-        locked.promoted_by = caller.name[:NAME_LENGTH]
-        locked.promoted_at = locked.updated_at = timezone.now()
-        locked.save(update_fields=["state", "promoted_by", "promoted_at", "updated_at"])
+        locked = move_locked(caller, locked_requirement(caller, requirement.pk), RequirementState.PROMOTED)
         if memory_type:
-            save_memory(
+            locked.became = save_memory(
                 caller,
                 locked.project,
                 memory_type,
@@ -48,7 +126,8 @@ def promote_requirement(caller: Caller, requirement: Requirement, promote_to: st
                 content_md=as_text(locked),
                 module=locked.module,
                 tags=locked.tags,
-            )
+            ).memory
+            locked.save(update_fields=["became"])
     return locked
 
 

@@ -14,7 +14,7 @@ from access.roles import Role
 from memories.models import CONTENT_BYTES, TAG_LENGTH, TAGS_AT_MOST
 from memories.saving import UNSET, Unset
 from requirements_pipeline.models import NAME_LENGTH, TITLE_LENGTH, Requirement, RequirementState
-from requirements_pipeline.states import require_move
+from requirements_pipeline.moves import move_locked
 
 CRITERION_LENGTH = 1000
 CRITERIA_AT_MOST = 100
@@ -69,13 +69,11 @@ def _rewrite(caller: Caller, requirement: Requirement, given: dict[str, Any], wa
     changed = [name for name, value in given.items() if getattr(requirement, name) != value]
     for name in changed:
         setattr(requirement, name, given[name])
-    if wanted and wanted != requirement.state and requirement.state in WRITABLE_STATES:
-        require_move(caller, requirement, wanted)
-        requirement.state = wanted
-        changed.append("state")
     if changed:
         requirement.updated_at = timezone.now()
         requirement.save(update_fields=[*changed, "updated_at"])
+    if wanted and wanted != requirement.state and requirement.state in WRITABLE_STATES:
+        move_locked(caller, requirement, wanted)
 
 
 def _cleaned(**given: Any) -> dict[str, Any]:
