@@ -24,6 +24,7 @@ JOBS = (
     Job("Watch budgets", "runs.check_budgets", every=timedelta(minutes=10)),
     Job("Count common terms", "memories.count_common_terms", every=timedelta(minutes=5)),
     Job("Sum up days that are over", "runs.roll_up_finished_days", daily_at=(2, 30)),
+    Job("Return dropped requirements", "requirements_pipeline.return_dropped", every=timedelta(minutes=1)),
     Job("Archive faded memories", "memories.archive_faded", daily_at=(3, 10)),
     Job("Forget old idempotency keys", "api.purge_idempotency_records", daily_at=(3, 40)),
 )
