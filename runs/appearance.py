@@ -14,13 +14,16 @@ STATUS_LOOKS = {
     **dict.fromkeys(("cancelled", "canceled", "interrupted", "aborted", "timeout", "partial"), "attention"),
 }
 SESSION_SHOWN = 8
+# Agents may end a run with any words; a label holds a few.
+STATUS_SHOWN = 24
 
 
 def run_state(run: Run, now: datetime | None = None) -> SafeString:
     """What a run is doing or how it ended, as a word and a shape."""
     if run.is_active:
         return state_label("stale", "attention") if run.is_stale(now) else state_label("running", "good")
-    return state_label(run.status, STATUS_LOOKS.get(run.status.casefold(), ""))
+    shown = run.status if len(run.status) <= STATUS_SHOWN else f"{run.status[: STATUS_SHOWN - 1]}…"
+    return state_label(shown, STATUS_LOOKS.get(run.status.casefold(), ""))
 
 
 def run_name(run: Run) -> str:
