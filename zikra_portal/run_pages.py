@@ -26,7 +26,7 @@ from runs.models import EventKind, Run, RunEvent
 from runs.reading import find_run
 from runs.visibility import may_see_cost, may_see_costs, may_see_people
 from zikra_portal.frame import frame_of
-from zikra_portal.tables import Column, Sorting, page_of
+from zikra_portal.tables import Column, Sorting, sorted_page
 
 # More runs at once than anybody reads; the board says how many more there are.
 ACTIVE_SHOWN = 200
@@ -47,8 +47,8 @@ COLUMNS = (
 )
 # Their order would tell what others' runs cost.
 COLUMNS_OF_COSTS = (
-    Column("tokens", "Tokens", ("tokens_total",), is_number=True, largest_first=True),
-    Column("cost", "Cost", ("cost_usd",), is_number=True, largest_first=True),
+    Column("tokens", "Tokens", ("tokens_total",), is_number=True, largest_first=True, may_be_unknown=True),
+    Column("cost", "Cost", ("cost_usd",), is_number=True, largest_first=True, may_be_unknown=True),
 )
 
 
@@ -128,11 +128,11 @@ def _history(request: HttpRequest, caller: Caller, project_ids: list[int] | None
         raise PermissionDenied("Runs by person need the role admin.")
     columns = (*COLUMNS, *COLUMNS_OF_COSTS) if may_see_people(caller) else COLUMNS
     sorting = Sorting.asked(request, columns, "-started")
-    rows = ended_runs(caller, project_ids, bounds).order_by(*sorting.order())
+    rows = ended_runs(caller, project_ids, bounds)
     is_bound = bounds != HistoryBounds()
     return {
         "form": form,
-        "page": page_of(request, rows),
+        "page": sorted_page(request, rows, sorting),
         "sorting": sorting,
         "may_sort_costs": may_see_people(caller),
         "is_bound": is_bound or bool(form.errors),

@@ -20,7 +20,8 @@ class Column:
     """One column that can be sorted by.
 
     name: its word in `?sort=`. words: the heading, with its unit. fields: what it sorts by, paths of the ORM. is_number:
-    right-aligned with tabular figures. largest_first: what the first click shows.
+    right-aligned with tabular figures. largest_first: what the first click shows. may_be_unknown: rows may lack a value;
+    they come last in either direction, which no index gives.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Column:
     fields: tuple[str, ...]
     is_number: bool = False
     largest_first: bool = False
+    may_be_unknown: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,14 @@ class Sorting:
             word = default
         return cls(columns, known[word.removeprefix("-")], word.startswith("-"))
 
-    def order(self) -> list[OrderBy]:
-        """Expressions for `order_by`, with the primary key last so that pages never overlap. Unknown values come last."""
+    def order(self, *, unknown_last: bool | None = None) -> list[OrderBy]:
+        """Expressions for `order_by`, with the primary key last so that pages never overlap.
+
+        unknown_last: False for rows that all have a value; the column's own word when left out.
+        """
+        last = (self.column.may_be_unknown if unknown_last is None else unknown_last) or None
         fields = [
-            F(field).desc(nulls_last=True) if self.descending else F(field).asc(nulls_last=True)
+            F(field).desc(nulls_last=last) if self.descending else F(field).asc(nulls_last=last)
             for field in self.column.fields
         ]
         return [*fields, F("pk").desc() if self.descending else F("pk").asc()]
@@ -93,3 +99,17 @@ class BoundedPaginator(Paginator):
 def page_of(request: HttpRequest, rows: QuerySet) -> Page:
     """The page of 50 that `?page=` asks for; the nearest one where there is no such page. Two queries."""
     return BoundedPaginator(rows).get_page(request.GET.get("page"))
+
+
+def sorted_page(request: HttpRequest, rows: QuerySet, sorting: Sorting) -> Page:
+    """The same, sorted. Two queries; three where the column's values may be unknown.
+
+    Where there are more rows with a value than a table lists, those without would never be shown: then only the others
+    are asked for, which an index answers.
+    """
+    if sorting.column.may_be_unknown:
+        known = rows.filter(**{f"{field}__isnull": False for field in sorting.column.fields})
+        pages = BoundedPaginator(known.order_by(*sorting.order(unknown_last=False)))
+        if pages.has_more:
+            return pages.get_page(request.GET.get("page"))
+    return page_of(request, rows.order_by(*sorting.order()))

@@ -110,9 +110,24 @@ def test_lengths_of_time_have_two_units(seconds, words):
 
 COLUMNS = (
     Column("started", "Started", ("started_at",), largest_first=True),
-    Column("cost", "Cost", ("cost_usd",), is_number=True, largest_first=True),
+    Column("cost", "Cost", ("cost_usd",), is_number=True, largest_first=True, may_be_unknown=True),
     Column("agent", "Agent", ("agent", "runner")),
 )
+
+
+def test_only_columns_of_unknown_values_put_them_last_because_no_index_does():
+    started, cost, agent = COLUMNS
+    assert [expression.nulls_last for expression in Sorting(COLUMNS, started, True).order()] == [None, None]
+    assert [expression.nulls_last for expression in Sorting(COLUMNS, cost, True).order()] == [True, None]
+    assert [expression.nulls_last for expression in Sorting(COLUMNS, cost, True).order(unknown_last=False)] == [
+        None,
+        None,
+    ]
+    assert [expression.expression.name for expression in Sorting(COLUMNS, agent, False).order()] == [
+        "agent",
+        "runner",
+        "pk",
+    ]
 
 
 @pytest.mark.parametrize(

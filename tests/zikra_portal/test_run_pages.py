@@ -197,6 +197,20 @@ def test_beyond_what_is_counted_a_table_says_more_than(client, owner, app, monke
     assert answer.context["page"].paginator.num_pages == 2
 
 
+def test_unknown_values_are_sorted_last_and_left_out_where_known_ones_fill_the_table(client, owner, app, monkeypatch):
+    for number, cost in enumerate([None, Decimal(2), None, Decimal(1), Decimal(3)]):
+        log_run(owner.caller, app, agent=str(number), cost_usd=cost, session_id=str(number))
+    client.force_login(owner.member)
+
+    def listed(sort):
+        return [run.agent for run in client.get(RUNS, {"sort": sort}).context["page"]]
+
+    assert (listed("-cost")[:3], listed("cost")[:3]) == (["4", "1", "3"], ["3", "1", "4"])
+    assert (set(listed("-cost")[3:]), set(listed("cost")[3:])) == ({"0", "2"}, {"0", "2"})
+    monkeypatch.setattr("zikra_portal.tables.ROWS_COUNTED", 2)
+    assert (listed("-cost"), listed("cost")) == (["4", "1"], ["3", "1"])
+
+
 def test_an_empty_board_says_what_would_be_here_and_how_to_put_it_there(client, collaborator):
     client.force_login(collaborator.member)
     page = body(client.get(RUNS))
