@@ -81,6 +81,15 @@ class CostFilters:
         return replace(self, group=group)
 
 
+def coarsened(filters: CostFilters, most_parts: int) -> CostFilters:
+    """The same question in the finest parts that are no more than so many, and no finer than asked."""
+    for by in (filters.by, Period.WEEK, Period.MONTH):
+        coarser = replace(filters, by=by)
+        if len(coarser.periods()) <= most_parts:
+            return coarser
+    return replace(filters, by=Period.MONTH)
+
+
 def start_of(by: Period, day: date) -> date:
     """The first day of the part that a day lies in."""
     if by is Period.MONTH:

@@ -127,11 +127,14 @@ def cost_report(caller: Caller, filters: CostFilters) -> CostReport:
     """
     require_sight(caller, filters)
     question = _Question(caller, filters)
+    return _report(filters, _rows(question.report_sql(), question.values))
+
+
+def _rows(statement: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
     with connection.cursor() as cursor:
-        cursor.execute(question.report_sql(), question.values)
+        cursor.execute(statement, values)
         names = [column[0] for column in cursor.description]
-        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    return _report(filters, rows)
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _report(filters: CostFilters, rows: list[dict[str, Any]]) -> CostReport:
@@ -154,6 +157,32 @@ def _report(filters: CostFilters, rows: list[dict[str, Any]]) -> CostReport:
     drawn_keys = {key for _, key in cells}
     drawn = [group for group in groups if group.key in drawn_keys and group.key is not None]
     return CostReport(filters, groups, list(parts.items()), drawn, cells)
+
+
+def dearest_groups(caller: Caller, filters: CostFilters, dimension: Dimension, limit: int) -> list[CostGroup]:
+    """The groups of a dimension that cost most in the range, those that name none aside; nothing of the range before.
+
+    Raises Forbidden as cost_report does.
+    """
+    grouped = filters.grouped_by(dimension)
+    require_sight(caller, grouped)
+    question = _Question(caller, grouped, first=filters.first)
+    return question.groups("HAVING key <> '' ORDER BY sum(cost_usd) DESC, key LIMIT %(limit)s", limit=limit)
+
+
+def unpriced_models(caller: Caller, filters: CostFilters, limit: int) -> list[CostGroup]:
+    """The models whose tokens of the range have no price, those with most of them first. Raises Forbidden."""
+    grouped = filters.grouped_by(Dimension.MODEL)
+    require_sight(caller, grouped)
+    question = _Question(caller, grouped, first=filters.first)
+    return question.groups(
+        "HAVING sum(unpriced_tokens) > 0 ORDER BY sum(unpriced_tokens) DESC, key LIMIT %(limit)s", limit=limit
+    )
+
+
+def is_rolled_up(filters: CostFilters) -> bool:
+    """Whether a question is answered from rolled up days; if not, every run of the range is looked at."""
+    return not filters.mine and _rollup_of(_asked_of(filters)) is not None
 
 
 def spent_by_project(project_ids: list[int] | None, first: date, last: date) -> dict[int, Decimal]:
@@ -263,6 +292,20 @@ USAGE_HOLDS = frozenset({Dimension.PERSON, Dimension.AGENT, Dimension.MODEL, Dim
 PURPOSE_HOLDS = frozenset({Dimension.PERSON, Dimension.PROMPT, Dimension.REQUIREMENT})
 
 
+def _asked_of(filters: CostFilters) -> set[Dimension]:
+    """The dimensions beside the project that a question names."""
+    return ({filters.group} | set(filters.only)) - {Dimension.PROJECT}
+
+
+def _rollup_of(asked: set[Dimension]) -> str | None:
+    """The narrowest rollup that knows these dimensions."""
+    if len(asked) <= 1:
+        return "runs_dailytotal"
+    if asked <= USAGE_HOLDS:
+        return "runs_dailyusage"
+    return "runs_dailypurpose" if asked <= PURPOSE_HOLDS else None
+
+
 class _Question:
     """The statement that answers a question: over the narrowest rollup that knows the dimensions asked for.
 
@@ -281,8 +324,9 @@ class _Question:
             "groups": GROUPS_AT_MOST,
         }
         self.scope = self._scope(caller)
-        self.asked = ({filters.group} | set(filters.only)) - {Dimension.PROJECT}
+        self.asked = _asked_of(filters)
         self.own = self._own(caller) if filters.mine else ""
+        self.rollup = None if self.own else _rollup_of(self.asked)
 
     def _scope(self, caller: Caller) -> str:
         bound = None if caller.project_ids is None else set(caller.project_ids)
@@ -330,15 +374,21 @@ class _Question:
         """Each group's cost."""
         return f"WITH {self._source()} SELECT key, sum(cost_usd) FROM source GROUP BY key"
 
+    def groups(self, ending: str, **values: int) -> list[CostGroup]:
+        """The groups that an ending of the statement lets through, in its order."""
+        statement = f"WITH {self._source()} SELECT key, max(label) AS label, {SUMMED} FROM source GROUP BY key {ending}"
+        rows = _rows(statement, {**self.values, **values})
+        return [CostGroup(row["key"], row["label"], CostSums.of(row), CostSums()) for row in rows]
+
     def _source(self) -> str:
         """The rows to add up, as `source (day, key, label, sums)`: rolled up ones, and those of the days that are not."""
-        if self.own or not (len(self.asked) <= 1 or self.asked <= USAGE_HOLDS or self.asked <= PURPOSE_HOLDS):
+        if self.rollup is None:
             return f"source AS ({self._from_runs(self._runs_of_range())})"
         sums = ", ".join(f"t.{name}" for name in SUMS)
         return f"""
             pending AS MATERIALIZED ({self._pending()}),
             source AS (
-                SELECT t.day, {self._key("t")}, {sums} FROM {self._rollup()} t
+                SELECT t.day, {self._key("t")}, {sums} FROM {self.rollup} t
                 WHERE t.day BETWEEN %(from)s AND %(last)s {self.scope.format(row="t.")} {self._matching("t")}
                   AND NOT EXISTS (
                       SELECT FROM runs_rolledday d WHERE d.project_id = t.project_id AND d.day = t.day AND d.is_dirty
@@ -347,11 +397,6 @@ class _Question:
                 {self._from_runs(self._runs_of_pending())}
             )
         """
-
-    def _rollup(self) -> str:
-        if len(self.asked) <= 1:
-            return "runs_dailytotal"
-        return "runs_dailyusage" if self.asked <= USAGE_HOLDS else "runs_dailypurpose"
 
     def _pending(self) -> str:
         """Days of projects whose sums are not rolled up, or no longer true."""

@@ -15,10 +15,12 @@ def in_currency(usd: Decimal) -> Decimal:
 
 def shown(usd: Decimal | None, *, empty: str = "–") -> str:
     """An amount of US dollars in the shown currency: "$1,234.56", "< $0.01" for less than a cent, `empty` for none."""
-    if usd is None:
-        return empty
+    return empty if usd is None else in_words(in_currency(usd))
+
+
+def in_words(amount: Decimal) -> str:
+    """An amount that is in the shown currency already, as `shown` writes it."""
     symbol = SYMBOLS.get(settings.COST_CURRENCY, f"{settings.COST_CURRENCY} ")
-    amount = in_currency(usd)
     if 0 < abs(amount) < CENT:
         return f"< {symbol}0.01" if amount > 0 else f"> −{symbol}0.01"
     rounded = amount.quantize(CENT, ROUND_HALF_UP)

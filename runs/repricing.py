@@ -73,6 +73,11 @@ class Preview:
         return sum((model.new_usd or NOTHING for model in self.models), NOTHING)
 
     @property
+    def difference_usd(self) -> Decimal:
+        """New minus old."""
+        return self.new_usd - self.old_usd
+
+    @property
     def counted_usd(self) -> Decimal:
         """How much the costs that count would change."""
         return sum((model.counted_usd for model in self.models), NOTHING)

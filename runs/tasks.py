@@ -1,8 +1,12 @@
 """What happens to runs and costs in the background."""
 
+from datetime import date
+
 from celery import shared_task
 
-from runs import budgets, rollups
+from access.callers import caller_for_member
+from access.models import Member
+from runs import budgets, repricing, rollups
 
 
 @shared_task(name="runs.roll_up_finished_days")
@@ -33,3 +37,10 @@ def check_budgets() -> int:
 def tell_leads_of_alert(alert_id: int) -> int:
     """Write to the leads of a project that has crossed a threshold."""
     return budgets.tell_leads(alert_id)
+
+
+@shared_task(name="runs.reprice_runs")
+def reprice_runs(member_id: int, first: str, last: str, project_ids: list[int] | None) -> int:
+    """Price the runs of a range again, as the member who asked for it may; answers how many changed."""
+    caller = caller_for_member(Member.objects.get(pk=member_id, is_active=True))
+    return repricing.reprice(caller, date.fromisoformat(first), date.fromisoformat(last), project_ids).changed

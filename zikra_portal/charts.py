@@ -114,6 +114,7 @@ def stacked_bars(
     tick_words: Callable[[Amount], str] | None = None,
     description: str = "",
     other: str = "Other",
+    rest: Series | None = None,
 ) -> StackedBars:
     """Lay out a stacked bar chart from zero.
 
@@ -122,13 +123,17 @@ def stacked_bars(
     an amount in words, with its unit; tick_words: the same for the axis, where it should be shorter. Amounts are drawn
     as they are: turn US dollars into the shown currency before (runs.money.in_currency). Raises ValueError where a
     series has another number of amounts than there are labels, or one below 0.
+
+    rest: what is in none of the series, for callers that know only those that keep a colour; it is drawn last, as other.
     """
-    for one in series:
+    for one in (*series, *([rest] if rest else [])):
         if len(one.amounts) != len(labels):
             raise ValueError(f"'{one.name}' has {len(one.amounts)} amounts for {len(labels)} bars.")
         if any(amount < 0 for amount in one.amounts):
             raise ValueError(f"'{one.name}' has an amount below 0: a stacked bar cannot show it.")
     coloured = _coloured(series, other)
+    if rest is not None and rest.total:
+        coloured.append(("series-other", rest))
     sums = [sum((one.amounts[place] for _, one in coloured), Decimal(0)) for place in range(len(labels))]
     steps = round_ticks(max(sums, default=Decimal(0)))
     return StackedBars(
