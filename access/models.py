@@ -1,13 +1,14 @@
 """Projects, members, role tokens and the audit trail."""
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Lower, Now
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
@@ -65,6 +66,17 @@ class MemberQuerySet(models.QuerySet["Member"]):
     def active_owners(self) -> Self:
         """Members who can run the team: owners who may log in."""
         return self.filter(role=Role.OWNER, is_active=True)
+
+    def seeing(self, project: Project) -> Self:
+        """Members who may log in and see a project: owners, those who see every project, and its own."""
+        its_own = Membership.objects.filter(project=project, member=models.OuterRef("pk"))
+        return self.filter(
+            models.Q(role=Role.OWNER) | models.Q(all_projects=True) | models.Exists(its_own), is_active=True
+        )
+
+    def called(self, usernames: Iterable[str]) -> Self:
+        """Members of these usernames, whatever their case."""
+        return self.alias(folded=Lower("username")).filter(folded__in=[name.lower() for name in usernames])
 
     def visible_to(self, caller: "Caller") -> Self:
         """Members whom a caller may see and change: all, or those whose whole scope lies inside the caller's."""

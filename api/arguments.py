@@ -28,6 +28,8 @@ TAG_LENGTH = 100
 TITLE_LENGTH = 500
 NAME_LENGTH = 200
 
+# A longer number is none of ours, and Python refuses to write one of more than 4,300 digits.
+DIGITS_AT_MOST = 20
 DIGITS = re.compile(r"\s*[0-9]{1,19}\s*")
 JSON_WORDS = {
     bool: "true or false",
@@ -177,6 +179,30 @@ class Moment(serializers.DateTimeField):
         return moment
 
 
+class Day(serializers.DateField):
+    """A day such as 2026-03-31, as a string. An empty string is let through: it means no day, where null means "as it was"."""
+
+    default_error_messages = {**PROBLEMS, "invalid": "must be a day such as 2026-03-31"}
+
+    def to_internal_value(self, value: Any) -> date | str:  # type: ignore[override]
+        """The day, or the empty string."""
+        if not isinstance(value, str):
+            self.fail("invalid")
+        try:
+            return date.fromisoformat(value.strip()) if value.strip() else ""
+        except ValueError:
+            self.fail("invalid")
+
+
+class NumberOrText(Text):
+    """A string, or a whole number, which is turned into its digits."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """The text or the digits."""
+        is_number = isinstance(data, int) and not isinstance(data, bool)
+        return super().to_internal_value(str(data)[:DIGITS_AT_MOST] if is_number else data)
+
+
 class Identifier(serializers.UUIDField):
     """An id: a UUID written as a string."""
 
@@ -201,8 +227,10 @@ class Words(serializers.ListField):
         "max_length": "has more than {max_length} entries",
     }
 
+    child_class: ClassVar[type[Text]] = Text
+
     def __init__(self, *, entry_length: int = TAG_LENGTH, fold: bool = False, **options: Any) -> None:
-        kind = Word if fold else Text
+        kind = Word if fold else self.child_class
         super().__init__(child=kind(max_length=entry_length, allow_blank=True), required=False, **options)
 
     def to_internal_value(self, data: Any) -> list[str]:
@@ -227,6 +255,16 @@ class Lines(Words):
     def to_internal_value(self, data: Any) -> list[str]:
         """The sentences, once each, in their order."""
         return super().to_internal_value(data.splitlines() if isinstance(data, str) else data)
+
+
+class Places(Lines):
+    """A list of entries of another list, each by its number or its text."""
+
+    child_class = NumberOrText
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        """Numbers as digits, and texts, once each, in their order."""
+        return super().to_internal_value([data] if isinstance(data, int) else data)
 
 
 class Arguments(serializers.Serializer[Any]):

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from api.arguments import Flag, Identifier, Moment, Number, WholeNumber, Words
+from api.arguments import Day, Flag, Identifier, Moment, Number, WholeNumber, Words
 from api.registry import Command, ProjectUse, registry
 
 WORDS_FOR_KINDS: list[tuple[type[serializers.Field], str]] = [
@@ -15,6 +15,7 @@ WORDS_FOR_KINDS: list[tuple[type[serializers.Field], str]] = [
     (Flag, "true or false"),
     (Identifier, "id"),
     (Moment, "time"),
+    (Day, "day"),
     (WholeNumber, "whole number"),
     (Number, "number"),
 ]

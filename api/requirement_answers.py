@@ -5,6 +5,7 @@ from typing import Any
 from access.callers import Caller
 from api.answers import in_utc, linked_memories
 from memories.models import Memory
+from requirements_pipeline.criteria import criteria_of
 from requirements_pipeline.models import Requirement
 from runs.models import Run
 from runs.visibility import may_see_cost
@@ -19,11 +20,15 @@ def requirement_row(caller: Caller, requirement: Requirement) -> dict[str, Any]:
         "state": requirement.state,
         "content_md": requirement.content_md,
         "acceptance": requirement.acceptance,
+        "criteria": [
+            {"text": row.text, "met": row.is_met, "met_by": row.met_by, "met_at": in_utc(row.met_at)}
+            for row in criteria_of(requirement)
+        ],
         "priority": requirement.priority,
         "module": requirement.module,
         "tags": requirement.tags,
         "due_on": requirement.due_on.isoformat() if requirement.due_on else None,
-        "assignee": str(requirement.assignee) if requirement.assignee else None,
+        "assignee": requirement.assignee.get_username() if requirement.assignee else None,
         "created_by": requirement.created_by,
         "created_at": in_utc(requirement.created_at),
         "updated_at": in_utc(requirement.updated_at),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import MD5, Now
 from django.utils import timezone
 
 from access.models import Member, Project
@@ -148,3 +148,23 @@ class RequirementMove(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_state} → {self.to_state}"
+
+
+class MetCriterion(models.Model):
+    """An acceptance criterion that is met: who says so, and since when. One that is not met has no row."""
+
+    id = models.BigAutoField(primary_key=True)
+    requirement = models.ForeignKey(Requirement, on_delete=models.CASCADE, related_name="met_criteria")
+    text = models.TextField(help_text="The criterion, word for word as it stands in the requirement's list.")
+    by = models.CharField(max_length=NAME_LENGTH)
+    member = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "met criteria"
+        ordering = ["id"]
+        # By its digest: a long criterion is larger than an entry of an index may be.
+        constraints = [models.UniqueConstraint("requirement", MD5("text"), name="criterion_is_met_once")]
+
+    def __str__(self) -> str:
+        return self.text

@@ -1,6 +1,7 @@
 """Agents take requirements, work on them, and hand them in; what is dropped goes back by itself."""
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from django.utils import timezone
 from access.callers import Caller, system_caller
 from access.errors import Conflict, Invalid
 from access.roles import Role
+from requirements_pipeline.criteria import meet_criteria
 from requirements_pipeline.models import NAME_LENGTH, Requirement, RequirementState
 from requirements_pipeline.moves import locked_requirement, move_locked
 from runs.models import Run
@@ -53,13 +55,15 @@ def finish_requirement(
     *,
     outcome: str = HANDED_IN[0],
     output_summary: str = "",
+    criteria_met: Iterable[str | int] = (),
     run_id: uuid.UUID | None = None,
 ) -> Requirement:
     """Hand a requirement in for review, or give it back. Needs a collaborator: who claimed it, or an admin.
 
     outcome: a word of HANDED_IN, or of GIVEN_BACK, which returns it to those that wait. output_summary: what came of it,
-    or why it is given back. Raises Conflict when it is not in progress or somebody else works on it, Invalid for
-    another outcome, NotFound when it is out of sight.
+    or why it is given back. criteria_met: acceptance criteria that are met now, by number from 1 or by their text; the
+    others stay as they are. Raises Conflict when it is not in progress or somebody else works on it, Invalid for
+    another outcome or a criterion that it does not have, NotFound when it is out of sight.
     """
     caller.require(Role.COLLABORATOR)
     word = outcome.strip().casefold() or HANDED_IN[0]
@@ -73,6 +77,7 @@ def finish_requirement(
             raise Conflict(
                 f"'{locked.title}' is being worked on by {locked.claimed_by}.", hint="An admin may finish it for them."
             )
+        meet_criteria(caller, locked, criteria_met)
         reason = output_summary.strip() or (f"Given back: {word}." if word in GIVEN_BACK else "")
         return move_locked(caller, locked, target, reason=reason, run_id=run_id)
 

@@ -1,6 +1,8 @@
 """Writing requirements: the one way in for their text, from every door."""
 
+import uuid
 from collections.abc import Callable, Iterable
+from datetime import date
 from typing import Any
 
 from django.db import transaction
@@ -11,13 +13,23 @@ from access.errors import Invalid, OutOfScope
 from access.masking import mask
 from access.models import Project
 from access.roles import Role
-from memories.models import CONTENT_BYTES, TAG_LENGTH, TAGS_AT_MOST
+from memories.models import CONTENT_BYTES, TAG_LENGTH, TAGS_AT_MOST, Memory
 from memories.saving import UNSET, Unset
+from requirements_pipeline.criteria import forget_dropped_criteria
 from requirements_pipeline.models import NAME_LENGTH, TITLE_LENGTH, Requirement, RequirementState
 from requirements_pipeline.moves import move_locked
+from requirements_pipeline.relations import (
+    assignee_named,
+    named_dependencies,
+    named_memories,
+    set_dependencies,
+    set_memories,
+)
 
 CRITERION_LENGTH = 1000
 CRITERIA_AT_MOST = 100
+# Days outside these years are slips of the pen.
+FIRST_YEAR, LAST_YEAR = 2000, 2200
 MOST_URGENT, LEAST_URGENT = 1, 5
 WRITABLE_STATES = (RequirementState.DRAFT, RequirementState.SUBMITTED)
 
@@ -32,20 +44,32 @@ def save_requirement(
     priority: int | Unset = UNSET,
     module: str | Unset = UNSET,
     tags: Iterable[str] | Unset = UNSET,
+    due_on: date | Unset | None = UNSET,
+    assignee: str | Unset = UNSET,
+    depends_on: Iterable[str] | Unset = UNSET,
+    memories: Iterable[uuid.UUID | str] | Unset = UNSET,
     created_by: str | Unset = UNSET,
     state: str | Unset = UNSET,
 ) -> Requirement:
     """Save a requirement under (project, title): made when new, else rewritten; fields left UNSET keep their value.
 
     acceptance: criteria, one text each. priority: 1, the most urgent, to 5. state: draft or submitted; a new one is
-    submitted unless told otherwise, and one that is further on keeps its state whoever edits it. Secrets are masked.
-    Raises Invalid for an empty or over-long field or a priority or state out of range, Forbidden for guests,
-    OutOfScope for a project out of the caller's scope.
+    submitted unless told otherwise, and one that is further on keeps its state whoever edits it. assignee: username of
+    a member who works in the project; empty for nobody. depends_on: ids or titles of requirements of the project.
+    memories: ids of memories in sight; links to others stay. Secrets are masked. Criteria that stay in the list stay
+    met. Raises Invalid for an empty or over-long field, a value out of range, a name that is not there or requirements
+    that would wait for each other, Forbidden for guests, OutOfScope for a project out of the caller's scope.
     """
     caller.require(Role.COLLABORATOR)
     if not caller.sees_project(project.pk):
         raise OutOfScope(list(caller.project_names), project.name)
-    given = _cleaned(content_md=content_md, acceptance=acceptance, priority=priority, module=module, tags=tags)
+    given = _cleaned(
+        content_md=content_md, acceptance=acceptance, priority=priority, module=module, tags=tags, due_on=due_on
+    )
+    if not isinstance(assignee, Unset):
+        given["assignee"] = assignee_named(project, assignee)
+    others = None if isinstance(depends_on, Unset) else named_dependencies(project, depends_on)
+    linked = None if isinstance(memories, Unset) else named_memories(caller, memories)
     wanted = None if isinstance(state, Unset) else _checked_state(state)
     author = caller.name if isinstance(created_by, Unset) or not created_by else created_by
     fresh = Requirement(
@@ -61,19 +85,32 @@ def save_requirement(
         requirement = Requirement.objects.select_for_update().get(project=project, title=fresh.title)
         requirement.project = project
         if requirement.pk != fresh.pk:
-            _rewrite(caller, requirement, given, wanted)
+            _rewrite(requirement, given)
+        _relate(caller, requirement, others, linked)
+        if wanted and wanted != requirement.state and requirement.state in WRITABLE_STATES:
+            move_locked(caller, requirement, wanted)
     return requirement
 
 
-def _rewrite(caller: Caller, requirement: Requirement, given: dict[str, Any], wanted: RequirementState | None) -> None:
+def _rewrite(requirement: Requirement, given: dict[str, Any]) -> None:
     changed = [name for name, value in given.items() if getattr(requirement, name) != value]
     for name in changed:
         setattr(requirement, name, given[name])
     if changed:
         requirement.updated_at = timezone.now()
         requirement.save(update_fields=[*changed, "updated_at"])
-    if wanted and wanted != requirement.state and requirement.state in WRITABLE_STATES:
-        move_locked(caller, requirement, wanted)
+    if "acceptance" in changed:
+        forget_dropped_criteria(requirement)
+
+
+def _relate(
+    caller: Caller, requirement: Requirement, others: list[Requirement] | None, linked: list[Memory] | None
+) -> None:
+    waits_differently = others is not None and set_dependencies(requirement, others)
+    links_differently = linked is not None and set_memories(caller, requirement, linked)
+    if waits_differently or links_differently:
+        requirement.updated_at = timezone.now()
+        requirement.save(update_fields=["updated_at"])
 
 
 def _cleaned(**given: Any) -> dict[str, Any]:
@@ -84,6 +121,7 @@ def _cleaned(**given: Any) -> dict[str, Any]:
         "priority": _checked_priority,
         "module": lambda value: _bounded("module", value, NAME_LENGTH),
         "tags": lambda value: _checked_list("tags", value, TAGS_AT_MOST, TAG_LENGTH),
+        "due_on": _checked_day,
     }
     return {name: checks[name](value) for name, value in given.items() if value is not UNSET}
 
@@ -105,6 +143,12 @@ def _checked_priority(priority: int) -> int:
     if isinstance(priority, bool) or not isinstance(priority, int) or not MOST_URGENT <= priority <= LEAST_URGENT:
         raise _problem("priority", f"A priority is {MOST_URGENT} (most urgent) to {LEAST_URGENT}, not {priority!r}.")
     return priority
+
+
+def _checked_day(day: date | None) -> date | None:
+    if day is not None and not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise _problem("due_on", f"A due date lies between {FIRST_YEAR} and {LAST_YEAR}, not in {day.year}.")
+    return day
 
 
 def _checked_state(state: str) -> RequirementState:

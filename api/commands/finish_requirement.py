@@ -1,12 +1,13 @@
 """The command `finish_requirement`."""
 
 from access.roles import Role
-from api.arguments import Identifier, Word, optional_text
+from api.arguments import Identifier, Places, Word, optional_text
 from api.commands.promote_requirement import RequirementReference, referenced_requirement
 from api.commands.save_requirement import requirement_subject
 from api.registry import Call, CommandResult, ProjectUse, command
 from requirements_pipeline.moves import REASON_LENGTH
 from requirements_pipeline.pulling import finish_requirement
+from requirements_pipeline.writing import CRITERION_LENGTH
 
 
 class FinishRequirementArguments(RequirementReference):
@@ -21,6 +22,11 @@ class FinishRequirementArguments(RequirementReference):
         help_text="success when left out; or failed, blocked, abandoned.",
     )
     output_summary = optional_text(REASON_LENGTH, help_text="What came of it, or why it is given back.")
+    criteria_met = Places(
+        entry_length=CRITERION_LENGTH,
+        allow_null=True,
+        help_text="Acceptance criteria that are met now, by number from 1 or by text.",
+    )
     run_id = Identifier(required=False, help_text="The run that worked on it.")
 
 
@@ -36,6 +42,7 @@ class FinishRequirementArguments(RequirementReference):
         "project": "app",
         "outcome": "success",
         "output_summary": "Done, with tests.",
+        "criteria_met": ["One row an invoice"],
     },
 )
 def finish(call: Call) -> CommandResult:
@@ -44,7 +51,7 @@ def finish(call: Call) -> CommandResult:
     Answers `id`, `title`, `status` and `state`: `in_review`, or `promoted` after it was given back.
     """
     found = finish_requirement(
-        call.caller, referenced_requirement(call), **call.given("outcome", "output_summary", "run_id")
+        call.caller, referenced_requirement(call), **call.given("outcome", "output_summary", "criteria_met", "run_id")
     )
     answer = {"id": str(found.pk), "title": found.title, "status": "finished", "state": found.state}
     return CommandResult(answer, requirement_subject(found), call.arguments.get("outcome", ""))

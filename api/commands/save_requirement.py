@@ -2,13 +2,25 @@
 
 from access.audit import AuditSubject
 from access.roles import Role
-from api.arguments import Lines, ProjectArguments, Text, WholeNumber, Word, Words, optional_text
+from api.arguments import Day, Lines, Names, ProjectArguments, Text, WholeNumber, Word, Words, optional_text
 from api.registry import Call, CommandResult, ProjectUse, command
 from memories.models import TAG_LENGTH
 from requirements_pipeline.models import NAME_LENGTH, TITLE_LENGTH, Requirement
 from requirements_pipeline.writing import CRITERION_LENGTH, LEAST_URGENT, MOST_URGENT, save_requirement
 
-KEPT_WHEN_LEFT_OUT = ("content_md", "acceptance", "priority", "module", "tags", "created_by", "state")
+KEPT_WHEN_LEFT_OUT = (
+    "content_md",
+    "acceptance",
+    "priority",
+    "module",
+    "tags",
+    "due_on",
+    "assignee",
+    "depends_on",
+    "memories",
+    "created_by",
+    "state",
+)
 
 
 class SaveRequirementArguments(ProjectArguments):
@@ -26,6 +38,16 @@ class SaveRequirementArguments(ProjectArguments):
     )
     module = optional_text(NAME_LENGTH, help_text="Part of the code base that it is about.")
     tags = Words(entry_length=TAG_LENGTH, allow_null=True, help_text="Short words to filter by.")
+    due_on = Day(
+        required=False, allow_null=True, help_text="When it should be done, such as 2026-03-31; empty for none."
+    )
+    assignee = optional_text(NAME_LENGTH, help_text="Username of who is to do it; empty for anybody.")
+    depends_on = Names(
+        entry_length=TITLE_LENGTH,
+        allow_null=True,
+        help_text="Ids or titles of requirements of the project to wait for.",
+    )
+    memories = Words(allow_null=True, help_text="Ids of memories that belong to it.")
     created_by = optional_text(NAME_LENGTH, help_text="Who wants it; left out, the token's label.")
     state = Word(required=False, allow_blank=False, max_length=20, help_text="draft or submitted.")
 
@@ -57,6 +79,8 @@ def save(call: Call) -> CommandResult:
     Answers `id`, `title`, `status`, `state` and `project`.
     """
     given = call.given(*KEPT_WHEN_LEFT_OUT)
+    if given.get("due_on") == "":
+        given["due_on"] = None
     requirement = save_requirement(call.caller, call.project, call.arguments["title"], **given)
     answer = {
         "id": str(requirement.pk),

@@ -38,3 +38,22 @@ def test_refusals_in_words(ask, collaborator, stranger, app, pulled):
     assert needs(ask(guest, "finish_requirement", id=pulled["id"])) == (403, "insufficient permissions", "collaborator")
     status, words = refusal(ask(collaborator, "finish_requirement", id=pulled["id"], outcome="perhaps"))
     assert (status, words.startswith("An outcome is one of success, done")) == (400, True)
+
+
+def test_it_tells_which_criteria_are_met(ask, tell, owner, collaborator):
+    made = tell(collaborator, "save_requirement", title="XML", acceptance=["Opens", "Closes", "Sings"])
+    tell(owner, "promote_requirement", id=made["id"])
+    tell(collaborator, "pull_requirement")
+    assert refusal(ask(collaborator, "finish_requirement", id=made["id"], criteria_met=[4])) == (
+        400,
+        "'XML' has no criterion '4'; it has 3, numbered from 1.",
+    )
+    tell(collaborator, "finish_requirement", id=made["id"], criteria_met=[3, "Opens"])
+    criteria = tell(owner, "get_requirement", id=made["id"])["criteria"]
+    assert [(row["text"], row["met"], row["met_by"]) for row in criteria] == [
+        ("Opens", True, "carl"),
+        ("Closes", False, None),
+        ("Sings", True, "carl"),
+    ]
+    assert criteria[1]["met_at"] is None
+    assert criteria[0]["met_at"].endswith("Z")

@@ -63,3 +63,41 @@ def test_who_may_not_saves_nothing(ask, stranger, app):
 def test_bad_input_is_400_in_words_and_changes_nothing(ask, collaborator, arguments, error):
     assert refusal(ask(collaborator, "save_requirement", **arguments)) == (400, error)
     assert Requirement.objects.count() == 0
+
+
+def test_a_day_an_assignee_dependencies_and_memories_are_kept_and_answered(tell, owner, collaborator):
+    base = tell(collaborator, "save_requirement", title="Base, the first")
+    note = tell(collaborator, "save_memory", title="Format", memory_type="note")
+    made = tell(
+        collaborator,
+        "save_requirement",
+        title="Export",
+        due_on="2026-12-24",
+        assignee="carl",
+        depends_on="Base, the first",
+        memories=[note["id"]],
+    )
+    answer = tell(owner, "get_requirement", id=made["id"])
+    assert (answer["due_on"], answer["assignee"]) == ("2026-12-24", "carl")
+    assert answer["depends_on"] == [{"id": base["id"], "title": "Base, the first", "state": "submitted"}]
+    assert answer["memories"] == [{"id": note["id"], "title": "Format", "memory_type": "note"}]
+    tell(collaborator, "save_requirement", title="Export", due_on=None, depends_on=None, memories=None)
+    assert tell(owner, "get_requirement", id=made["id"])["due_on"] == "2026-12-24"
+    tell(collaborator, "save_requirement", title="Export", due_on="", assignee="", depends_on=[], memories=[])
+    cleared = tell(owner, "get_requirement", id=made["id"])
+    assert [cleared[name] for name in ("due_on", "assignee", "depends_on", "memories")] == [None, None, [], []]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"due_on": "tomorrow"}, "due_on must be a day such as 2026-03-31"),
+        ({"due_on": 20260331}, "due_on must be a day such as 2026-03-31"),
+        ({"assignee": "sven"}, "Nobody called 'sven' works in app."),
+        ({"depends_on": ["x"]}, "app has no requirement 'x' to wait for."),
+        ({"memories": ["x"]}, "There is no memory 'x' in sight."),
+    ],
+)
+def test_what_is_not_there_is_400_in_words(ask, collaborator, stranger, arguments, error):
+    assert refusal(ask(collaborator, "save_requirement", title="T", **arguments)) == (400, error)
+    assert Requirement.objects.count() == 0
