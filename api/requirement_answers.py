@@ -29,6 +29,7 @@ def requirement_row(caller: Caller, requirement: Requirement) -> dict[str, Any]:
         "tags": requirement.tags,
         "due_on": requirement.due_on.isoformat() if requirement.due_on else None,
         "assignee": requirement.assignee.get_username() if requirement.assignee else None,
+        "version": requirement.version,
         "created_by": requirement.created_by,
         "created_at": in_utc(requirement.created_at),
         "updated_at": in_utc(requirement.updated_at),

@@ -107,6 +107,7 @@ class Requirement(models.Model):
     claimed_by = models.CharField(max_length=NAME_LENGTH, blank=True, editable=False, help_text="Who works on it.")
     claimant = models.ForeignKey(Member, null=True, editable=False, on_delete=models.SET_NULL, related_name="claims")
     claimed_at = models.DateTimeField(null=True, editable=False)
+    version = models.PositiveIntegerField(default=1, editable=False, help_text="How often its text was written.")
     promoted_by = models.CharField(max_length=NAME_LENGTH, blank=True, editable=False)
     promoted_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
@@ -168,3 +169,30 @@ class MetCriterion(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+
+class RequirementVersion(models.Model):
+    """What a requirement said once, and who wrote it. The newest version equals the requirement."""
+
+    id = models.BigAutoField(primary_key=True)
+    requirement = models.ForeignKey(Requirement, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    title = models.CharField(max_length=TITLE_LENGTH)
+    content_md = models.TextField(blank=True)
+    acceptance = ArrayField(models.CharField(max_length=1000), default=list)
+    priority = models.PositiveSmallIntegerField()
+    module = models.CharField(max_length=NAME_LENGTH, blank=True)
+    tags = ArrayField(models.CharField(max_length=100), default=list)
+    due_on = models.DateField(null=True)
+    saved_by = models.CharField(max_length=NAME_LENGTH, blank=True)
+    member = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+    saved_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["requirement", "number"], name="one_row_per_requirement_version")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} v{self.number}"

@@ -49,14 +49,21 @@ def named_memories(caller: Caller, ids: Iterable[uuid.UUID | str]) -> list[Memor
     return [found[pk] if pk in found else _unknown_memory(pk) for pk in wanted]
 
 
+def lock_project(project_id: int) -> None:
+    """Let nobody else change titles or dependencies of a project's requirements until this transaction ends.
+
+    To be called before a requirement's own row is locked: two who did it the other way round would wait for each other.
+    """
+    Project.objects.select_for_update(no_key=True).get(pk=project_id)
+
+
 def set_dependencies(requirement: Requirement, others: list[Requirement]) -> bool:
     """Let a requirement wait for exactly these; answers whether that changed anything.
 
-    Raises Invalid when one of them waits for it already, itself or through others. The project's row is locked until
-    the transaction ends: two saves at once could otherwise close a circle that neither of them sees.
+    Raises Invalid when one of them waits for it already, itself or through others. Call lock_project first: two saves
+    at once could otherwise close a circle that neither of them sees.
     """
     if others:
-        Project.objects.select_for_update(no_key=True).get(pk=requirement.project_id)
         _refuse_circle(requirement, others)
     wanted = {other.pk for other in others}
     if wanted == set(requirement.depends_on.values_list("pk", flat=True)):

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from access.callers import Caller
-from access.errors import Invalid, OutOfScope
+from access.errors import Conflict, Invalid, NotFound, OutOfScope
 from access.masking import mask
 from access.models import Project
 from access.roles import Role
@@ -17,14 +17,16 @@ from memories.models import CONTENT_BYTES, TAG_LENGTH, TAGS_AT_MOST, Memory
 from memories.saving import UNSET, Unset
 from requirements_pipeline.criteria import forget_dropped_criteria
 from requirements_pipeline.models import NAME_LENGTH, TITLE_LENGTH, Requirement, RequirementState
-from requirements_pipeline.moves import move_locked
+from requirements_pipeline.moves import locked_requirement, move_locked
 from requirements_pipeline.relations import (
     assignee_named,
+    lock_project,
     named_dependencies,
     named_memories,
     set_dependencies,
     set_memories,
 )
+from requirements_pipeline.versions import VERSIONED, require_version, write_version
 
 CRITERION_LENGTH = 1000
 CRITERIA_AT_MOST = 100
@@ -50,6 +52,7 @@ def save_requirement(
     memories: Iterable[uuid.UUID | str] | Unset = UNSET,
     created_by: str | Unset = UNSET,
     state: str | Unset = UNSET,
+    expected_version: int | None = None,
 ) -> Requirement:
     """Save a requirement under (project, title): made when new, else rewritten; fields left UNSET keep their value.
 
@@ -57,7 +60,8 @@ def save_requirement(
     submitted unless told otherwise, and one that is further on keeps its state whoever edits it. assignee: username of
     a member who works in the project; empty for nobody. depends_on: ids or titles of requirements of the project.
     memories: ids of memories in sight; links to others stay. Secrets are masked. Criteria that stay in the list stay
-    met. Raises Invalid for an empty or over-long field, a value out of range, a name that is not there or requirements
+    met. expected_version: the version that the writer has read, 0 for none yet. Raises Conflict when somebody else has
+    written another since, Invalid for an empty or over-long field, a value out of range, a name that is not there or requirements
     that would wait for each other, Forbidden for guests, OutOfScope for a project out of the caller's scope.
     """
     caller.require(Role.COLLABORATOR)
@@ -81,26 +85,98 @@ def save_requirement(
         **given,
     )
     with transaction.atomic():
+        if others:
+            lock_project(project.pk)
         Requirement.objects.bulk_create([fresh], ignore_conflicts=True)
         requirement = Requirement.objects.select_for_update().get(project=project, title=fresh.title)
         requirement.project = project
-        if requirement.pk != fresh.pk:
-            _rewrite(requirement, given)
+        is_new = requirement.pk == fresh.pk
+        require_version(requirement, expected_version, is_new=is_new)
+        if is_new:
+            write_version(caller, requirement)
+        else:
+            _rewrite(caller, requirement, given)
         _relate(caller, requirement, others, linked)
         if wanted and wanted != requirement.state and requirement.state in WRITABLE_STATES:
             move_locked(caller, requirement, wanted)
     return requirement
 
 
-def _rewrite(requirement: Requirement, given: dict[str, Any]) -> None:
+def edit_requirement(
+    caller: Caller,
+    requirement: Requirement,
+    *,
+    title: str | Unset = UNSET,
+    content_md: str | Unset = UNSET,
+    acceptance: Iterable[str] | Unset = UNSET,
+    priority: int | Unset = UNSET,
+    module: str | Unset = UNSET,
+    tags: Iterable[str] | Unset = UNSET,
+    due_on: date | Unset | None = UNSET,
+    expected_version: int | None = None,
+) -> Requirement:
+    """Rewrite a requirement that is known by its id, its title too; fields left UNSET keep their value.
+
+    As save_requirement; raises Conflict also for a title that another requirement of the project has, NotFound when it
+    is out of sight.
+    """
+    caller.require(Role.COLLABORATOR)
+    given = _cleaned(
+        title=title,
+        content_md=content_md,
+        acceptance=acceptance,
+        priority=priority,
+        module=module,
+        tags=tags,
+        due_on=due_on,
+    )
+    with transaction.atomic():
+        lock_project(requirement.project_id)
+        locked = locked_requirement(caller, requirement.pk)
+        require_version(locked, expected_version)
+        _rewrite(caller, locked, given)
+    return locked
+
+
+def restore_version(
+    caller: Caller, requirement: Requirement, number: int, *, expected_version: int | None = None
+) -> Requirement:
+    """Write again what a requirement said in an earlier version, as its newest. Needs a collaborator.
+
+    Raises NotFound when there is no such version, else as edit_requirement.
+    """
+    caller.require(Role.COLLABORATOR)
+    with transaction.atomic():
+        lock_project(requirement.project_id)
+        locked = locked_requirement(caller, requirement.pk)
+        require_version(locked, expected_version)
+        earlier = locked.versions.filter(number=number).first() if 0 < number <= locked.version else None
+        if earlier is None:
+            raise NotFound(f"'{locked.title}' has no version {number}")
+        _rewrite(caller, locked, {name: getattr(earlier, name) for name in VERSIONED})
+    return locked
+
+
+def _rewrite(caller: Caller, requirement: Requirement, given: dict[str, Any]) -> None:
     changed = [name for name, value in given.items() if getattr(requirement, name) != value]
+    if "title" in changed:
+        _refuse_taken_title(requirement, given["title"])
     for name in changed:
         setattr(requirement, name, given[name])
-    if changed:
-        requirement.updated_at = timezone.now()
-        requirement.save(update_fields=[*changed, "updated_at"])
+    if not changed:
+        return
+    requirement.updated_at = timezone.now()
+    if any(name in VERSIONED for name in changed):
+        requirement.version += 1
+        write_version(caller, requirement)
+    requirement.save(update_fields=[*changed, "version", "updated_at"])
     if "acceptance" in changed:
         forget_dropped_criteria(requirement)
+
+
+def _refuse_taken_title(requirement: Requirement, title: str) -> None:
+    if Requirement.objects.filter(project_id=requirement.project_id).titled(title).exists():
+        raise Conflict(f"{requirement.project.name} has a requirement '{title}' already.")
 
 
 def _relate(
@@ -116,6 +192,7 @@ def _relate(
 def _cleaned(**given: Any) -> dict[str, Any]:
     """The given fields, masked and checked, by their names on the model."""
     checks: dict[str, Callable[[Any], Any]] = {
+        "title": _checked_title,
         "content_md": _checked_content,
         "acceptance": lambda value: _checked_list("acceptance", value, CRITERIA_AT_MOST, CRITERION_LENGTH),
         "priority": _checked_priority,

@@ -23,7 +23,7 @@ class GetRequirementArguments(RequirementReference):
 def get_requirement(call: Call) -> CommandResult:
     """Read one requirement in full, by id or by title.
 
-    Answers the whole row with `content_md`, `acceptance`, `criteria` (`text`, `met`, `met_by`, `met_at`), `state`, `depends_on`, `memories` (`id`, `title`, `memory_type`),
+    Answers the whole row with `content_md`, `acceptance`, `criteria` (`text`, `met`, `met_by`, `met_at`), `state`, `version`, `depends_on`, `memories` (`id`, `title`, `memory_type`),
     `moves` (`from`, `to`, `by`, `reason`, `at`) and `runs` that worked on it (`id`, `agent`, `runner`, `person`, `status`,
     `started_at`, `finished_at`, `files_modified` and, for your own or as an admin, `cost_usd`).
     """

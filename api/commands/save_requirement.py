@@ -8,6 +8,8 @@ from memories.models import TAG_LENGTH
 from requirements_pipeline.models import NAME_LENGTH, TITLE_LENGTH, Requirement
 from requirements_pipeline.writing import CRITERION_LENGTH, LEAST_URGENT, MOST_URGENT, save_requirement
 
+# PostgreSQL's integer.
+LARGEST_VERSION = 2**31 - 1
 KEPT_WHEN_LEFT_OUT = (
     "content_md",
     "acceptance",
@@ -20,6 +22,7 @@ KEPT_WHEN_LEFT_OUT = (
     "memories",
     "created_by",
     "state",
+    "expected_version",
 )
 
 
@@ -49,6 +52,12 @@ class SaveRequirementArguments(ProjectArguments):
     )
     memories = Words(allow_null=True, help_text="Ids of memories that belong to it.")
     created_by = optional_text(NAME_LENGTH, help_text="Who wants it; left out, the token's label.")
+    expected_version = WholeNumber(
+        required=False,
+        min_value=0,
+        max_value=LARGEST_VERSION,
+        help_text="The `version` that you have read, 0 for none yet: a 409 tells that somebody has saved another since.",
+    )
     state = Word(required=False, allow_blank=False, max_length=20, help_text="draft or submitted.")
 
 
@@ -76,7 +85,7 @@ def requirement_subject(requirement: Requirement) -> AuditSubject:
 def save(call: Call) -> CommandResult:
     """Save a requirement under its project and title.
 
-    Answers `id`, `title`, `status`, `state` and `project`.
+    Answers `id`, `title`, `status`, `state`, `version` and `project`.
     """
     given = call.given(*KEPT_WHEN_LEFT_OUT)
     if given.get("due_on") == "":
@@ -87,6 +96,7 @@ def save(call: Call) -> CommandResult:
         "title": requirement.title,
         "status": "saved",
         "state": requirement.state,
+        "version": requirement.version,
         "project": requirement.project.name,
     }
     return CommandResult(answer, requirement_subject(requirement))

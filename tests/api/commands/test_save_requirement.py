@@ -22,6 +22,7 @@ def test_a_requirement_is_saved_as_submitted(tell, collaborator):
         "title": "Export invoices",
         "status": "saved",
         "state": "submitted",
+        "version": 1,
         "project": "app",
         "_use_command": "save_requirement",
     }
@@ -101,3 +102,13 @@ def test_a_day_an_assignee_dependencies_and_memories_are_kept_and_answered(tell,
 def test_what_is_not_there_is_400_in_words(ask, collaborator, stranger, arguments, error):
     assert refusal(ask(collaborator, "save_requirement", title="T", **arguments)) == (400, error)
     assert Requirement.objects.count() == 0
+
+
+def test_who_saves_over_somebody_elses_words_is_told(ask, tell, owner, collaborator):
+    assert tell(collaborator, "save_requirement", title="T", content_md="a", expected_version=0)["version"] == 1
+    assert tell(owner, "save_requirement", title="T", content_md="b", project="app", expected_version=1)["version"] == 2
+    response = ask(collaborator, "save_requirement", title="T", content_md="c", expected_version=1)
+    assert refusal(response) == (409, "'T' is at version 2, which olga saved; you wrote on version 1.")
+    assert response.json()["version"] == 2
+    assert tell(owner, "get_requirement", title="T")["version"] == 2
+    assert Requirement.objects.get().content_md == "b"
