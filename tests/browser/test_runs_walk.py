@@ -173,7 +173,7 @@ def test_everything_works_without_javascript(open_page, owner, full, app):
     page.get_by_label("Outcome").select_option("failed")
     page.get_by_role("button", name="Filter").click()
     expect(page.locator("section[aria-labelledby=ended] tbody tr")).to_have_count(10)
-    page.get_by_role("link", name="Cost").click()
+    page.locator("#sort-cost").click()
     expect(page.locator("th[aria-sort=descending]")).to_have_text("Cost↓")
     costs = page.locator("section[aria-labelledby=ended] tbody td[data-label=Cost]").all_inner_texts()
     assert costs == ["$58.00", "$46.00", "$34.00", "$22.00", "$10.00", *["no price"] * 5]
