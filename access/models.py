@@ -112,6 +112,9 @@ class Member(AbstractUser):
     time_zone = models.CharField(
         max_length=64, default="UTC", help_text="Times on pages are shown in this zone, such as Europe/Berlin."
     )
+    mail_notifications = models.BooleanField(
+        default=True, db_default=True, help_text="Also send by mail what the portal has to tell."
+    )
 
     history = HistoricalRecords(excluded_fields=["password", "last_login"])
     objects = MemberManager()  # type: ignore[misc]
@@ -311,3 +314,45 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.caller} {self.command} {self.outcome}"
+
+
+class NotificationQuerySet(models.QuerySet["Notification"]):
+    """Questions about notifications."""
+
+    def of(self, caller: "Caller") -> Self:
+        """What the member whom a caller acts for was told, of projects that the caller still sees."""
+        told = self.filter(member_id=caller.member_id or 0)
+        if caller.project_ids is None:
+            return told
+        return told.filter(models.Q(project=None) | models.Q(project_id__in=caller.project_ids))
+
+    def unread(self) -> Self:
+        """Not read yet."""
+        return self.filter(read_at=None)
+
+
+class Notification(models.Model):
+    """Something that one member is told: in the portal until it is read, and by mail if they want it."""
+
+    id = models.BigAutoField(primary_key=True)
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="notifications")
+    project = models.ForeignKey(Project, null=True, on_delete=models.CASCADE, related_name="notifications")
+    kind = models.CharField(max_length=40, help_text="One word for what happened, such as moved or mentioned.")
+    words = models.CharField(max_length=500)
+    link = models.CharField(max_length=300, blank=True, help_text="Path within the portal.")
+    at = models.DateTimeField(default=timezone.now, db_default=Now())
+    read_at = models.DateTimeField(null=True)
+    mail_due = models.BooleanField(default=False, help_text="A mail about it has still to be sent.")
+
+    objects = NotificationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["member", "-id"], name="notification_of_member"),
+            models.Index(fields=["member"], name="notification_unread", condition=models.Q(read_at=None)),
+            models.Index(fields=["at"], name="notification_mail_due", condition=models.Q(mail_due=True)),
+        ]
+
+    def __str__(self) -> str:
+        return self.words

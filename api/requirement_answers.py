@@ -5,6 +5,7 @@ from typing import Any
 from access.callers import Caller
 from api.answers import in_utc, linked_memories
 from memories.models import Memory
+from requirements_pipeline.commenting import comments_on
 from requirements_pipeline.criteria import criteria_of
 from requirements_pipeline.models import Requirement
 from runs.models import Run
@@ -46,13 +47,17 @@ def requirement_row(caller: Caller, requirement: Requirement) -> dict[str, Any]:
 
 
 def requirement_chain(caller: Caller, requirement: Requirement) -> dict[str, Any]:
-    """What happened to a requirement: its moves, and the runs in sight that worked on it."""
+    """What happened to a requirement: its moves, what was said, and the runs in sight that worked on it."""
     moves = [
         {"from": move.from_state, "to": move.to_state, "by": move.by, "reason": move.reason, "at": in_utc(move.at)}
         for move in requirement.moves.all()
     ]
     runs = Run.objects.visible_to(caller).filter(requirement_id=requirement.pk).order_by("started_at")
-    return {"moves": moves, "runs": [_run(caller, run) for run in runs]}
+    comments = [
+        {"by": row.by, "body_md": row.body_md, "at": in_utc(row.at), "edited_at": in_utc(row.edited_at)}
+        for row in comments_on(caller, requirement)
+    ]
+    return {"moves": moves, "comments": comments, "runs": [_run(caller, run) for run in runs]}
 
 
 def _linked(caller: Caller, requirement: Requirement) -> list[Memory]:

@@ -196,3 +196,51 @@ class RequirementVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.title} v{self.number}"
+
+
+class RequirementWatch(models.Model):
+    """Whether a member wants to be told about a requirement. Author and assignee are told without one."""
+
+    id = models.BigAutoField(primary_key=True)
+    requirement = models.ForeignKey(Requirement, on_delete=models.CASCADE, related_name="watches")
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="watches")
+    is_on = models.BooleanField(default=True, help_text="Off: they asked not to be told any more.")
+
+    class Meta:
+        verbose_name_plural = "requirement watches"
+        constraints = [models.UniqueConstraint(fields=["requirement", "member"], name="one_watch_per_member")]
+
+    def __str__(self) -> str:
+        return f"{self.member} {'watches' if self.is_on else 'does not watch'} {self.requirement}"
+
+
+class RequirementCommentQuerySet(models.QuerySet["RequirementComment"]):
+    """Questions about comments."""
+
+    def visible_to(self, caller: "Caller") -> Self:
+        """Comments on requirements in the caller's scope that are not deleted."""
+        kept = self.filter(deleted_at=None)
+        return kept if caller.project_ids is None else kept.filter(requirement__project_id__in=caller.project_ids)
+
+
+class RequirementComment(models.Model):
+    """What somebody said about a requirement, in Markdown."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    requirement = models.ForeignKey(Requirement, on_delete=models.CASCADE, related_name="comments")
+    body_md = models.TextField()
+    by = models.CharField(max_length=NAME_LENGTH)
+    author = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL, related_name="comments")
+    at = models.DateTimeField(default=timezone.now)
+    edited_at = models.DateTimeField(null=True)
+    deleted_at = models.DateTimeField(null=True)
+    deleted_by = models.CharField(max_length=NAME_LENGTH, blank=True)
+
+    objects = RequirementCommentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["at", "id"]
+        indexes = [models.Index(fields=["requirement", "at"], name="comment_of_requirement")]
+
+    def __str__(self) -> str:
+        return f"{self.by} on {self.requirement}"

@@ -12,6 +12,7 @@ from access.roles import Role
 from memories.saving import save_memory
 from requirements_pipeline.models import NAME_LENGTH, Requirement, RequirementMove, RequirementState
 from requirements_pipeline.states import require_move
+from requirements_pipeline.watching import tell, watcher_ids
 
 PROMOTION_TYPES = ("prompt", "decision")
 REASON_LENGTH = 5000
@@ -90,6 +91,8 @@ def move_locked(
         run_id=run_id,
         at=now,
     )
+    told = f"{caller.name} moved “{requirement.title}” to {target.label.lower()}{f': {words}' if words else '.'}"
+    tell(caller, requirement, watcher_ids(requirement), kind="moved", words=told)
     return requirement
 
 

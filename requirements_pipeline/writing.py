@@ -27,6 +27,7 @@ from requirements_pipeline.relations import (
     set_memories,
 )
 from requirements_pipeline.versions import VERSIONED, require_version, write_version
+from requirements_pipeline.watching import tell
 
 CRITERION_LENGTH = 1000
 CRITERIA_AT_MOST = 100
@@ -92,10 +93,14 @@ def save_requirement(
         requirement.project = project
         is_new = requirement.pk == fresh.pk
         require_version(requirement, expected_version, is_new=is_new)
+        assigned_before = None if is_new else requirement.assignee_id
         if is_new:
             write_version(caller, requirement)
         else:
             _rewrite(caller, requirement, given)
+        if requirement.assignee_id and requirement.assignee_id != assigned_before:
+            words = f"{caller.name} gave “{requirement.title}” to you."
+            tell(caller, requirement, [requirement.assignee_id], kind="assigned", words=words)
         _relate(caller, requirement, others, linked)
         if wanted and wanted != requirement.state and requirement.state in WRITABLE_STATES:
             move_locked(caller, requirement, wanted)

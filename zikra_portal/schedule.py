@@ -22,6 +22,7 @@ JOBS = (
     Job("Sum up days that changed", "runs.roll_up_changed_days", every=timedelta(minutes=10)),
     # A change of costs wakes the check itself; the sweep finds what no message announced.
     Job("Watch budgets", "runs.check_budgets", every=timedelta(minutes=10)),
+    Job("Mail what was missed", "access.mail_what_was_missed", every=timedelta(minutes=5)),
     Job("Count common terms", "memories.count_common_terms", every=timedelta(minutes=5)),
     Job("Sum up days that are over", "runs.roll_up_finished_days", daily_at=(2, 30)),
     Job("Return dropped requirements", "requirements_pipeline.return_dropped", every=timedelta(minutes=1)),

@@ -178,6 +178,8 @@ AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 AXES_USERNAME_CALLABLE = "access.login.tried_name"
 AXES_LOCKOUT_TEMPLATE = "account/locked_out.html"
+# Without a mail server named here, members are told in the portal only.
+EMAIL_IS_SET = bool(env("EMAIL_URL", default=""))
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="portal@localhost")

@@ -24,7 +24,7 @@ def get_requirement(call: Call) -> CommandResult:
     """Read one requirement in full, by id or by title.
 
     Answers the whole row with `content_md`, `acceptance`, `criteria` (`text`, `met`, `met_by`, `met_at`), `state`, `version`, `depends_on`, `memories` (`id`, `title`, `memory_type`),
-    `moves` (`from`, `to`, `by`, `reason`, `at`) and `runs` that worked on it (`id`, `agent`, `runner`, `person`, `status`,
+    `moves` (`from`, `to`, `by`, `reason`, `at`), `comments` (`by`, `body_md`, `at`, `edited_at`) and `runs` that worked on it (`id`, `agent`, `runner`, `person`, `status`,
     `started_at`, `finished_at`, `files_modified` and, for your own or as an admin, `cost_usd`).
     """
     found = referenced_requirement(call)
