@@ -30,6 +30,7 @@ MODEL_ROLES: dict[str, dict[str, Role]] = {
     "runs.budget": {"view": Role.COLLABORATOR, "add": Role.ADMIN, "change": Role.ADMIN},
     "runs.modelprice": {"view": Role.ADMIN, "add": Role.ADMIN, "change": Role.ADMIN},
     "requirements_pipeline.requirement": {"view": Role.GUEST, "add": Role.COLLABORATOR, "change": Role.COLLABORATOR},
+    "requirements_pipeline.requirementtemplate": {"view": Role.COLLABORATOR},
 }
 
 

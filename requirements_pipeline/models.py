@@ -8,6 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import MD5, Now
 from django.utils import timezone
+from simple_history.models import HistoricalRecords
 
 from access.models import Member, Project
 from memories.models import Memory
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 TITLE_LENGTH = 500
 NAME_LENGTH = 200
+# The largest of PostgreSQL's integers: what nobody has placed comes last.
+UNRANKED = 2**31 - 1
 
 
 class RequirementState(models.TextChoices):
@@ -87,6 +90,12 @@ class Requirement(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(5)],
         help_text="1 is the most urgent, 5 the least.",
     )
+    rank = models.PositiveIntegerField(
+        default=UNRANKED,
+        db_default=UNRANKED,
+        editable=False,
+        help_text="Place among those of the same priority, from 1; those that nobody placed come after.",
+    )
     module = models.CharField(max_length=NAME_LENGTH, blank=True)
     tags = ArrayField(models.CharField(max_length=100), default=list, blank=True)
     state = models.CharField(max_length=20, choices=RequirementState.choices, default=RequirementState.SUBMITTED)
@@ -116,7 +125,7 @@ class Requirement(models.Model):
     objects = RequirementQuerySet.as_manager()
 
     class Meta:
-        ordering = ["priority", "-created_at"]
+        ordering = ["priority", "rank", "-created_at"]
         constraints = [
             models.UniqueConstraint(fields=["project", "title"], name="one_requirement_per_title"),
             models.CheckConstraint(
@@ -244,3 +253,34 @@ class RequirementComment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.by} on {self.requirement}"
+
+
+class RequirementTemplate(models.Model):
+    """What a new requirement of a kind starts with. Owners edit these rows and add to them."""
+
+    name = models.CharField(max_length=NAME_LENGTH, unique=True)
+    title_pattern = models.CharField(
+        max_length=TITLE_LENGTH, blank=True, help_text="How its title begins, such as “Fix: ”."
+    )
+    content_md = models.TextField("content", blank=True, help_text="Markdown with the headings to fill in.")
+    acceptance = ArrayField(
+        models.CharField(max_length=1000), default=list, blank=True, help_text="Acceptance criteria, one a row."
+    )
+    priority = models.PositiveSmallIntegerField(
+        default=3,
+        validators=[MinValueValidator(1), MaxValueValidator(5)],
+        help_text="1 is the most urgent, 5 the least.",
+    )
+    module = models.CharField(max_length=NAME_LENGTH, blank=True)
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(priority__gte=1, priority__lte=5), name="template_priority_is_1_to_5"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -24,7 +24,8 @@ GIVEN_BACK = ("failed", "failure", "error", "blocked", "abandoned", "cancelled")
 def pull_requirement(
     caller: Caller, project_ids: list[int] | None = None, *, runner: str = "", run_id: uuid.UUID | None = None
 ) -> Requirement | None:
-    """Claim the most urgent requirement that is ready, oldest promotion first; None when nothing waits.
+    """Claim the most urgent requirement that is ready, as owners placed them, then the oldest promotion; None when
+    nothing waits.
 
     project_ids: where to look; None for everywhere in scope. Of any number of callers at once each gets another one.
     A requirement that waits for others, or is assigned to somebody else, is passed over. It goes back by itself when
@@ -36,7 +37,7 @@ def pull_requirement(
         taken = (
             waiting.select_related("project")
             .select_for_update(of=("self",), skip_locked=True)
-            .order_by("priority", "promoted_at", "pk")
+            .order_by("priority", "rank", "promoted_at", "pk")
             .first()
         )
         if taken is None:

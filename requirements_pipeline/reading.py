@@ -44,7 +44,7 @@ def find_requirement(
 def list_requirements(
     caller: Caller, project_ids: list[int] | None, *, status: str = "", limit: int = 20
 ) -> RequirementList:
-    """Requirements in sight, the most urgent first, newest first among equals.
+    """Requirements in sight, the most urgent first, as owners placed them, newest first among equals.
 
     status: a state, "pending" (not yet promoted) or "resolved" (done or rejected); empty for all. limit: clamped to
     1…100. Raises Invalid for an unknown status.
@@ -57,5 +57,7 @@ def list_requirements(
     rows = Requirement.objects.visible_to(caller).within(project_ids)
     if wanted:
         rows = rows.with_status(wanted)
-    shown = rows.select_related("project").order_by("priority", "-created_at", "pk")[: min(max(limit, 1), MOST_LISTED)]
+    shown = rows.select_related("project").order_by("priority", "rank", "-created_at", "pk")[
+        : min(max(limit, 1), MOST_LISTED)
+    ]
     return RequirementList(list(shown), rows.count())

@@ -16,7 +16,14 @@ from access.roles import Role
 from memories.models import CONTENT_BYTES, TAG_LENGTH, TAGS_AT_MOST, Memory
 from memories.saving import UNSET, Unset
 from requirements_pipeline.criteria import forget_dropped_criteria
-from requirements_pipeline.models import NAME_LENGTH, TITLE_LENGTH, Requirement, RequirementState
+from requirements_pipeline.models import (
+    NAME_LENGTH,
+    TITLE_LENGTH,
+    UNRANKED,
+    Requirement,
+    RequirementState,
+    RequirementTemplate,
+)
 from requirements_pipeline.moves import locked_requirement, move_locked
 from requirements_pipeline.relations import (
     assignee_named,
@@ -171,10 +178,13 @@ def _rewrite(caller: Caller, requirement: Requirement, given: dict[str, Any]) ->
     if not changed:
         return
     requirement.updated_at = timezone.now()
+    if "priority" in changed:
+        # A place among those of the old priority means nothing among the new.
+        requirement.rank = UNRANKED
     if any(name in VERSIONED for name in changed):
         requirement.version += 1
         write_version(caller, requirement)
-    requirement.save(update_fields=[*changed, "version", "updated_at"])
+    requirement.save(update_fields=[*changed, "rank", "version", "updated_at"])
     if "acceptance" in changed:
         forget_dropped_criteria(requirement)
 
@@ -192,6 +202,39 @@ def _relate(
     if waits_differently or links_differently:
         requirement.updated_at = timezone.now()
         requirement.save(update_fields=["updated_at"])
+
+
+def save_template(caller: Caller, template: RequirementTemplate) -> RequirementTemplate:
+    """Save what new requirements of a kind start with. Needs an owner.
+
+    Raises Invalid for a missing name or one that another template has, and as save_requirement does for its fields.
+    """
+    caller.require(Role.OWNER)
+    template.name = _bounded("name", " ".join(template.name.split()), NAME_LENGTH)
+    if not template.name:
+        raise _problem("name", "A template needs a name.")
+    if RequirementTemplate.objects.filter(name=template.name).exclude(pk=template.pk).exists():
+        raise _problem("name", f"There is a template '{template.name}' already.")
+    # A blank at its end stays: what is written after it follows there.
+    template.title_pattern = _masked("title_pattern", template.title_pattern)
+    if len(template.title_pattern) > TITLE_LENGTH:
+        raise _problem("title_pattern", f"A title has at most {TITLE_LENGTH} characters.")
+    given = _cleaned(
+        content_md=template.content_md,
+        acceptance=template.acceptance,
+        priority=template.priority,
+        module=template.module,
+    )
+    for name, value in given.items():
+        setattr(template, name, value)
+    template.save()
+    return template
+
+
+def delete_template(caller: Caller, template: RequirementTemplate) -> None:
+    """Offer a template no more; requirements that began with it stay as they are. Needs an owner."""
+    caller.require(Role.OWNER)
+    template.delete()
 
 
 def _cleaned(**given: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ NAVIGATION = (
             ("memories.memory", "Memories", "neurology"),
             ("memories.memorytype", "Types", "category"),
             ("requirements_pipeline.requirement", "Requirements", "checklist"),
+            ("requirements_pipeline.requirementtemplate", "Templates", "draft"),
             ("runs.run", "Runs", "play_circle"),
             ("runs.modelprice", "Prices", "payments"),
             ("runs.budget", "Budgets", "savings"),

@@ -26,6 +26,7 @@ LISTS = {
     "runs_modelprice": (200, 403, 200),
     "runs_budget": (200, 200, 200),
     "requirements_pipeline_requirement": (200, 200, 200),
+    "requirements_pipeline_requirementtemplate": (200, 200, 200),
     "django_celery_beat_periodictask": (200, 403, 403),
     "django_celery_beat_intervalschedule": (200, 403, 403),
     "django_celery_beat_crontabschedule": (200, 403, 403),

@@ -1,0 +1,56 @@
+"""The order among requirements of one priority: owners place them, and pulling follows."""
+
+import uuid
+from collections.abc import Iterable
+
+from django.db import transaction
+
+from access.callers import Caller
+from access.errors import Invalid, NotFound
+from access.roles import Role
+from requirements_pipeline.models import UNRANKED, Requirement
+from requirements_pipeline.relations import lock_project
+
+# A board's column shows no more, and nobody places more by hand.
+PLACED_AT_MOST = 500
+
+
+def reorder(caller: Caller, ids: Iterable[uuid.UUID]) -> list[Requirement]:
+    """Place requirements of one project and one priority in this order; the others of that priority come after them.
+
+    ids: every requirement to be placed, first one first. Answers them with their ranks from 1. Needs an owner. Raises
+    NotFound for one out of sight, Invalid for a repeated one, several projects or priorities, or too many.
+    """
+    caller.require(Role.OWNER)
+    wanted = list(ids)
+    if len(wanted) > PLACED_AT_MOST or len(set(wanted)) < len(wanted):
+        raise _problem(f"Name each requirement once, and {PLACED_AT_MOST} at most; there are {len(wanted)}.")
+    with transaction.atomic():
+        placed = _locked(caller, wanted)
+        if placed:
+            peers = Requirement.objects.filter(project_id=placed[0].project_id, priority=placed[0].priority)
+            peers.exclude(pk__in=wanted).exclude(rank=UNRANKED).update(rank=UNRANKED)
+        for rank, requirement in enumerate(placed, 1):
+            requirement.rank = rank
+        Requirement.objects.bulk_update(placed, ["rank"])
+    return placed
+
+
+def _locked(caller: Caller, wanted: list[uuid.UUID]) -> list[Requirement]:
+    """The requirements in the wanted order; their project is locked, so that two orders cannot mix."""
+    first = Requirement.objects.visible_to(caller).filter(pk__in=wanted).first()
+    if first is not None:
+        lock_project(first.project_id)
+    visible = (
+        Requirement.objects.visible_to(caller).filter(pk__in=wanted).order_by("pk").select_for_update(of=("self",))
+    )
+    found = {row.pk: row for row in visible.select_related("project")}
+    if len(found) < len(wanted):
+        raise NotFound("Requirement not found")
+    if len({(row.project_id, row.priority) for row in found.values()}) > 1:
+        raise _problem("Only requirements of one project and one priority stand in one order.")
+    return [found[pk] for pk in wanted]
+
+
+def _problem(problem: str) -> Invalid:
+    return Invalid(problem, fields={"ids": [problem]})
