@@ -42,7 +42,7 @@ EXACT = Decimal("0.000001")
 
 @dataclass(frozen=True)
 class CostRow:
-    """A row of the table of groups. css_class: its colour in the chart; address, runs_address: where it leads, or ""."""
+    """A row of the table of groups. css_class: its colour in the chart, if it is drawn; address, runs_address: where it leads, or ""."""
 
     name: str
     sums: CostSums
@@ -92,12 +92,15 @@ class CostTables:
         self.words = words
         self.sees_people = sees_people
         self.projects = _project_names(report)
+        # Without a cost there is nothing to draw; the table still has the group.
+        self.drawn = [group for group in report.drawn if group.sums.cost_usd]
+        self.undrawn = sum(bool(group.sums.cost_usd) for group in report.groups) - len(self.drawn)
 
     # --- groups -------------------------------------------------------------------------------------------------------
 
     def rows(self, sort: str = "cost", *, descending: bool = True) -> list[CostRow]:
         """The groups as they are sorted; what is beyond the listed ones always comes last."""
-        classes = {group.key: f"series-{place}" for place, group in enumerate(self.report.drawn, start=1)}
+        classes = {group.key: f"series-{place}" for place, group in enumerate(self.drawn, start=1)}
         listed = [self._row(group, classes.get(group.key, "")) for group in self.report.groups if group.key is not None]
         listed.sort(key=SORTS[sort], reverse=descending)
         others = [CostRow("All others", group.sums, group.before) for group in self.report.groups if group.key is None]
@@ -158,7 +161,7 @@ class CostTables:
 
     def parts(self) -> list[PartRow]:
         """The parts of the range, oldest first, with the cost of each drawn group."""
-        keys = [group.key or "" for group in self.report.drawn]
+        keys = [group.key or "" for group in self.drawn]
         found = []
         for first, sums in self.report.parts:
             cells = [self.report.cells.get((first, key), Decimal(0)) for key in keys]
@@ -167,12 +170,12 @@ class CostTables:
         return found
 
     def has_rest(self) -> bool:
-        """Whether there are more groups than are drawn."""
-        return len(self.report.groups) > len(self.report.drawn)
+        """Whether more groups have a cost than are drawn."""
+        return self.undrawn > 0
 
     def drawn_names(self) -> list[str]:
         """Names of the drawn groups, the dearest first."""
-        return [self.name_of(group) for group in self.report.drawn]
+        return [self.name_of(group) for group in self.drawn]
 
     def chart(self) -> StackedBars:
         """Cost over time, a colour for each of the dearest groups."""
@@ -181,7 +184,6 @@ class CostTables:
             Series(name, [in_currency(part.cells[place]) for part in parts])
             for place, name in enumerate(self.drawn_names())
         ]
-        others = len(self.report.groups) - len(self.report.drawn)
         return stacked_bars(
             name="costs-over-time",
             title=f"Cost by {self.filters.by.label.lower()} and {self.filters.group.label.lower()}",
@@ -189,7 +191,9 @@ class CostTables:
             series=series,
             words=_words,
             tick_words=_tick_words,
-            rest=Series(f"Others ({others})", [in_currency(part.rest) for part in parts]) if others > 0 else None,
+            rest=Series(f"Others ({self.undrawn})", [in_currency(part.rest) for part in parts])
+            if self.undrawn
+            else None,
         )
 
     # --- CSV ----------------------------------------------------------------------------------------------------------

@@ -266,10 +266,10 @@ def test_the_csv_is_what_is_seen(client, owner, collaborator, runs):
 def test_the_table_behind_the_chart_as_csv(client, owner, runs):
     address = "/costs.csv?project=app&first=2026-11-19&last=2026-11-20&group=model&table=parts"
     assert csv_of(client, owner, address) == [
-        ["Day", "n (USD)", "m (USD)", "new-model (USD)", "Total (USD)", "Runs", "Tokens"],
-        ["2026-11-19", "0.000000", "0.000000", "0.000000", "0.000000", "0", "0"],
-        ["2026-11-20", "2.500000", "1.250000", "0.000000", "3.750000", "3", "45"],
-        ["Total", "2.500000", "1.250000", "0.000000", "3.750000", "3", "45"],
+        ["Day", "n (USD)", "m (USD)", "Total (USD)", "Runs", "Tokens"],
+        ["2026-11-19", "0.000000", "0.000000", "0.000000", "0", "0"],
+        ["2026-11-20", "2.500000", "1.250000", "3.750000", "3", "45"],
+        ["Total", "2.500000", "1.250000", "3.750000", "3", "45"],
     ]
 
 
