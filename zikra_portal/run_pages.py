@@ -21,6 +21,7 @@ from memories.rendering import rendered
 from memories.uses import given_to_run, made_in_run
 from requirements_pipeline.models import Requirement
 from runs.board import HistoryBounds, HistoryChoices, active_runs, ended_runs, history_choices
+from runs.budgets import budget_warnings
 from runs.drift import drift_of
 from runs.models import EventKind, Run, RunEvent
 from runs.reading import find_run
@@ -99,6 +100,7 @@ def runs(request: HttpRequest) -> HttpResponse:
     context = {**_active(caller, project_ids), "caller": caller, "shows_costs": may_see_costs(caller)}
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "runs/active.html", context)
+    context["warnings"] = budget_warnings(caller, project_ids)
     return render(request, "runs/runs.html", {**context, **_history(request, caller, project_ids)})
 
 

@@ -219,6 +219,19 @@ def test_budgets_and_their_warnings(client, owner, collaborator, app, runs):
     assert "/admin/runs/budget/" in opened(client, owner).content.decode()
 
 
+def test_the_runs_page_warns_too(client, owner, collaborator, stranger, app, runs):
+    save_budget(owner.caller, app, Decimal(3), hard_stop=True)
+    warning = "No new run starts until the budget is raised or the month is over."
+    guest = make_person("gus", Role.GUEST, app)
+    seen = [
+        person
+        for person in (owner, collaborator, stranger, guest)
+        if warning in opened(client, person, "/runs/").content.decode()
+    ]
+    assert seen == [owner, collaborator]
+    assert warning not in opened(client, owner, "/runs/?project=skunkworks").content.decode()
+
+
 def test_names_are_escaped(client, owner, app):
     make_run(app, DAY, usage(1), agent="<script>alert(1)</script>", prompt_name="<b>x</b>")
     page = opened(client, owner, "/costs/?group=agent").content.decode()
