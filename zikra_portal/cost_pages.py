@@ -23,6 +23,7 @@ from runs.budgets import budget_states
 from runs.cost_filters import FILTERED, NONE, CostFilters, Period, Range, coarsened, days_of, read_filters
 from runs.costs import (
     ANY_COSTS_HINT,
+    CostGroup,
     CostReport,
     cost_report,
     dearest_groups,
@@ -238,12 +239,22 @@ def _beside(asked: Asked) -> dict[str, Any]:
     return {
         "dearest": dearest_runs(caller, filters),
         "requirements": inside.rows(),
-        "unpriced": unpriced_models(caller, filters, MODELS_NAMED) if asked.report.total.unpriced_tokens else [],
+        "unpriced": _unpriced(asked),
         "may_price": caller.may(Role.ADMIN) and caller.project_ids is None,
         "may_reprice": caller.may(Role.ADMIN),
         "budgets": budget_states(caller, filters.project_ids),
         "may_budget": caller.may(Role.ADMIN),
     }
+
+
+def _unpriced(asked: Asked) -> list[CostGroup]:
+    """The models that most tokens without a price went to; asked for only where the report does not know it already."""
+    if not asked.report.total.unpriced_tokens:
+        return []
+    if asked.filters.group is not Dimension.MODEL:
+        return unpriced_models(asked.caller, asked.filters, MODELS_NAMED)
+    named = [group for group in asked.report.groups if group.sums.unpriced_tokens and group.key is not None]
+    return sorted(named, key=lambda group: -group.sums.unpriced_tokens)[:MODELS_NAMED]
 
 
 # --- pricing again ---------------------------------------------------------------------------------------------------
