@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from django.urls import reverse
+
 from access.callers import Caller
 from access.errors import Invalid
 from access.models import Notification
@@ -12,7 +14,7 @@ from requirements_pipeline.reading import find_requirement
 
 def link_to(requirement: Requirement) -> str:
     """The path of a requirement's page."""
-    return f"/requirements/{requirement.pk}/"
+    return reverse("admin:requirements_pipeline_requirement_change", args=[requirement.pk])
 
 
 def watch(caller: Caller, requirement: Requirement) -> None:
