@@ -64,4 +64,4 @@ def test_the_instructions_for_agents_name_commands_that_exist():
     (block,) = re.findall(r"^```text\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
     named = set(re.findall(r'"command": "(\w+)"', block))
     assert named - set(registry.names()) == set()
-    assert len(named) == 5
+    assert len(named) == 7

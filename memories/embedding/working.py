@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 # Memories a batch: enough to keep every core busy, few enough that the first of a storm is found soon.
 BATCH_MEMORIES = 32
 READ_FIELDS = ("id", "version", "title", "content_md", "resolution", "project_id", "source_file", "source_position")
+# A statement takes 65,535 values bound by the server, and a vector's row has five.
+VECTORS_A_STATEMENT = 1_000
 LEASE = timedelta(minutes=5)
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=10)
@@ -157,7 +159,8 @@ def _store(space: EmbeddingSpace, batch: list[Claim], vectors: np.ndarray) -> in
                 )
                 for memory, part in fitting
                 for position, vector in enumerate(part)
-            ]
+            ],
+            batch_size=VECTORS_A_STATEMENT,
         )
         PendingEmbedding.objects.filter(space=space, memory_id__in=keys).delete()
     return len(fitting)

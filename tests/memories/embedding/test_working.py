@@ -80,3 +80,19 @@ def test_pauses_double_up_to_a_bound(collaborator, app, save):
     assert pauses == [5, 10, 20, 40, 80, 160, 320, 600, 600, 600, 600, 600]
     assert working.failed_again_later(space) == 1
     assert PendingEmbedding.objects.get().attempts == 0
+
+
+def test_many_vectors_are_stored_in_parts(collaborator, app, save, embed_all, monkeypatch):
+    """A statement takes a bounded number of values; a memory of a mebibyte has thousands of passages."""
+    monkeypatch.setattr(working, "VECTORS_A_STATEMENT", 2)
+    memory = save(
+        collaborator, app, "Long", " ".join(f"Sentence {number} about boats and trains." for number in range(200))
+    )
+    [claim] = working._claim(EmbeddingSpace.objects.answering())
+    assert len(claim.passages) > 4
+    working._put_back(EmbeddingSpace.objects.answering(), [claim], "later")
+    PendingEmbedding.objects.update(not_before=timezone.now())
+    assert embed_all() == 1
+    assert list(memory.vectors.order_by("position").values_list("position", flat=True)) == list(
+        range(len(claim.passages))
+    )
