@@ -27,7 +27,7 @@ QUESTIONS_A_PASS = 8
 PASSAGES_A_PASS = 4
 # OpenMP's threads wait for each other at every step: beside others that want the cores, two take longer than one.
 # Quiet is: this thread, and the one that asked or is about to sleep.
-RUNNABLE_WHEN_QUIET = 2
+RUNNABLE_WHEN_QUIET = 3
 # After two questions came together so long ago, the next one may have every core again.
 QUIET_SECONDS = 1.0
 
