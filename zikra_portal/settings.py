@@ -102,8 +102,8 @@ TEMPLATES = [
 
 # --- PostgreSQL -------------------------------------------------------------------------------------------------
 _database = env.db_url("DATABASE_URL", default="postgresql://postgres@/zikra?host=/nonexistent/zikra-is-not-running")
-# The few statements of a search are the same each time: PostgreSQL plans them once for a connection, which answers an
-# eighth more searches. A pooler that shares connections between transactions must know prepared statements, or be told.
+# The few statements of a search are the same each time: PostgreSQL plans them once for a connection, which answered
+# about a tenth more of them. A pooler that shares connections between transactions must know prepared statements, or be told.
 _prepared = (
     {"server_side_binding": True, "prepare_threshold": 5}
     if env.bool("DATABASE_PREPARED_STATEMENTS", default=True)
