@@ -11,7 +11,6 @@ from django.conf import settings
 from django.core.cache import cache
 from django.core.mail import send_mail
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis import RedisError
@@ -283,9 +282,8 @@ def tell_leads(alert_id: int) -> int:
 
 def lead_addresses(project: Project) -> list[str]:
     """Mail addresses of the active admins and owners who see the project, sorted."""
-    leads = Member.objects.filter(is_active=True, role__in=[Role.ADMIN, Role.OWNER]).exclude(email="")
-    seeing = leads.filter(Q(role=Role.OWNER) | Q(all_projects=True) | Q(projects=project))
-    return sorted(set(seeing.values_list("email", flat=True)))
+    leads = Member.objects.seeing(project).filter(role__in=[Role.ADMIN, Role.OWNER]).exclude(email="")
+    return sorted(set(leads.values_list("email", flat=True)))
 
 
 def _subject(alert: BudgetAlert) -> str:
