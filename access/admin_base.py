@@ -22,7 +22,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 
 from access.audit import AuditSubject, record, record_done
 from access.callers import Caller
-from access.errors import Forbidden, Refusal
+from access.errors import Forbidden, Refusal, refusal_in_words
 from access.models import AuditOutcome, Project
 from access.pages import caller_of
 from access.roles import Role
@@ -142,13 +142,6 @@ class RefusableForm(forms.ModelForm):
                 shown = True
         if not shown:
             self.add_error(None, refusal_in_words(refusal))
-
-
-def refusal_in_words(refusal: Refusal) -> str:
-    """One or two sentences for a page."""
-    if isinstance(refusal, Forbidden):
-        return f"Your role does not allow this; it needs the role {refusal.extra['required_role']}."
-    return " ".join(filter(None, [str(refusal.extra.get("message") or refusal.message), refusal.hint]))
 
 
 class PortalModelAdmin(ModelAdmin):

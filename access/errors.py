@@ -87,3 +87,10 @@ class TooManyCalls(Refusal):
             retry_after=retry_after,
         )
         self.retry_after = retry_after
+
+
+def refusal_in_words(refusal: Refusal) -> str:
+    """One or two sentences for a page."""
+    if isinstance(refusal, Forbidden):
+        return f"Your role does not allow this; it needs the role {refusal.extra['required_role']}."
+    return " ".join(filter(None, [str(refusal.extra.get("message") or refusal.message), refusal.hint]))

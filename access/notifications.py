@@ -1,7 +1,7 @@
 """Telling members what concerns them: in the portal at once, by mail after the transaction."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -46,11 +46,24 @@ def notify(member_ids: Iterable[int], project: Project, *, kind: str, words: str
     return written
 
 
-def mark_read(caller: Caller, ids: Iterable[int] | None = None) -> int:
-    """Mark notifications of the caller's member as read, all of them with None; answers how many were unread."""
+def mark_read(caller: Caller, ids: Iterable[int] | None = None, *, at: datetime | None = None) -> int:
+    """Mark notifications of the caller's member as read, all of them with None; answers how many were unread.
+
+    at: the moment that is kept, now when left out; `mark_unread` takes back what has it.
+    """
     unread = Notification.objects.of(caller).unread()
     chosen = unread if ids is None else unread.filter(pk__in=list(ids))
-    return chosen.update(read_at=timezone.now())
+    return chosen.update(read_at=at or timezone.now())
+
+
+def mark_unread(caller: Caller, read_at: datetime) -> int:
+    """Take back a `mark_read`: what the caller's member read at that very moment is unread again; answers how many."""
+    return Notification.objects.of(caller).filter(read_at=read_at).update(read_at=None)
+
+
+def mail_is_set() -> bool:
+    """Whether this portal sends mails at all."""
+    return bool(settings.EMAIL_IS_SET)
 
 
 def set_mail_notifications(caller: Caller, wanted: bool) -> Member:
@@ -112,7 +125,7 @@ def _have_mailed(notification_id: int) -> None:
 
 
 def _wants_mail(member: Member) -> bool:
-    return bool(settings.EMAIL_IS_SET and member.mail_notifications and member.email)
+    return bool(mail_is_set() and member.mail_notifications and member.email)
 
 
 def _still_sees(notification: Notification) -> bool:

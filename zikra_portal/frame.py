@@ -5,12 +5,14 @@ from functools import cached_property
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 
-from access.models import Member, Project
+from access.models import Member, Notification, Project
 from access.pages import caller_of
 from runs.visibility import may_see_costs
 
 # Pages that read `?project=`, a name; from any other page the switch leads home.
-PAGES_OF_PROJECTS = frozenset({"home", "runs", "costs"})
+PAGES_OF_PROJECTS = frozenset(
+    {"home", "search", "requirements", "memories", "memory-graph", "prompts", "runs", "costs", "hygiene"}
+)
 # What belongs to one project's answer only: a page number means nothing in another project.
 NOT_KEPT = frozenset({"project", "page"})
 
@@ -38,6 +40,13 @@ class Frame:
     def shows_costs(self) -> bool:
         """Whether the reader may see costs at all."""
         return isinstance(getattr(self.request, "user", None), Member) and may_see_costs(caller_of(self.request))
+
+    @cached_property
+    def unread(self) -> int:
+        """How many notifications the reader has not read yet."""
+        if not isinstance(getattr(self.request, "user", None), Member):
+            return 0
+        return Notification.objects.of(caller_of(self.request)).unread().count()
 
     @property
     def section(self) -> str:

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from zikra_portal import cost_pages, health, home, run_pages
+from zikra_portal import cost_pages, health, home, notification_pages, run_pages
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -13,6 +13,13 @@ urlpatterns = [
     path("costs/", cost_pages.costs, name="costs"),
     path("costs.csv", cost_pages.costs_csv, name="costs-csv"),
     path("costs/prices/reprice/", cost_pages.reprice, name="reprice"),
+    # Notices.
+    path("notifications/", notification_pages.notifications, name="notifications"),
+    path("notifications/read/", notification_pages.read_all, name="notifications-read"),
+    path("notifications/unread/<int:microseconds>/", notification_pages.unread, name="notifications-unread"),
+    path("notifications/mails/", notification_pages.switch_mails, name="notifications-mails"),
+    path("notifications/<int:notification_id>/", notification_pages.open_notification, name="notification"),
+    # The admin, login, and what machines ask.
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),

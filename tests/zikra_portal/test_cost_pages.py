@@ -253,8 +253,8 @@ def test_queries_do_not_grow_with_the_runs(client, owner, app, count, django_ass
     roll_up_finished_days()
     client.force_login(owner.member)
     # Session, member; report, names of its projects, choices of the bar, requirements, dearest runs, models without a
-    # price, budgets; projects of the switch.
-    with django_assert_num_queries(10):
+    # price, budgets; projects of the switch, unread notices.
+    with django_assert_num_queries(11):
         client.get("/costs/")
 
 

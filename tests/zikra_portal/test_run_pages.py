@@ -302,11 +302,11 @@ def test_a_timeline_of_nothing_is_empty():
     assert timeline([], [], []) == []
 
 
-# The session and the member; projects of the switch; budgets; active runs; choices; the count and the rows of the page.
+# The session and the member; projects of the switch, unread notices; budgets; active runs; choices; the count and the rows of the page.
 # Who is bound to projects costs one for the scope.
-BOARD = 8
-# The session and the member; the run; memories made and given; events, usage; the prompt; projects of the switch.
-SESSION = 9
+BOARD = 9
+# The session and the member; the run; memories made and given; events, usage; the prompt; projects of the switch, unread notices.
+SESSION = 10
 
 
 @pytest.mark.parametrize("rows", [1, 3])
