@@ -14,7 +14,7 @@ PAGES_OF_KINDS = {
     "token": "admin:access_roletoken_change",
     "project": "admin:access_project_change",
     "member": "admin:access_member_change",
-    "requirement": "admin:requirements_pipeline_requirement_change",
+    "requirement": "requirement",
     "run": "run",
 }
 

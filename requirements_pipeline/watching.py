@@ -14,7 +14,7 @@ from requirements_pipeline.reading import find_requirement
 
 def link_to(requirement: Requirement) -> str:
     """The path of a requirement's page."""
-    return reverse("admin:requirements_pipeline_requirement_change", args=[requirement.pk])
+    return reverse("requirement", args=[requirement.pk])
 
 
 def watch(caller: Caller, requirement: Requirement) -> None:

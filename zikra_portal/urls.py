@@ -19,6 +19,8 @@ urlpatterns = [
     path("notifications/unread/<int:microseconds>/", notification_pages.unread, name="notifications-unread"),
     path("notifications/mails/", notification_pages.switch_mails, name="notifications-mails"),
     path("notifications/<int:notification_id>/", notification_pages.open_notification, name="notification"),
+    # Requirements: one of them, and writing them.
+    path("requirements/", include("zikra_portal.requirement_urls")),
     # The admin, login, and what machines ask.
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),

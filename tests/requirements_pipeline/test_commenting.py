@@ -36,7 +36,7 @@ def test_watchers_are_told_of_a_comment_and_who_wrote_it_is_not(owner, collabora
         None,
     )
     note = Notification.objects.get()
-    assert note.link == reverse("admin:requirements_pipeline_requirement_change", args=[requirement.pk])
+    assert note.link == reverse("requirement", args=[requirement.pk])
     assert told() == [("carl", "commented", "olga on “T”: When is it due? password: [masked: password]")]
     add_comment(collaborator.caller, requirement, "Soon.")
     assert told() == [("olga", "commented", "carl on “T”: Soon.")]
