@@ -10,20 +10,13 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from access.admin_base import ChoiceFilter, PortalModelAdmin, ProjectFilter, RefusableForm, deed
-from access.appearance import state_label
 from access.callers import Caller
 from access.moments import relative_time
 from access.roles import Role
 from memories.rendering import rendered
+from requirements_pipeline.appearance import requirement_state
 from requirements_pipeline.models import TITLE_LENGTH, Requirement, RequirementState, RequirementTemplate
 from requirements_pipeline.writing import delete_template, save_template
-
-STATE_LOOKS = {
-    RequirementState.DONE: "good",
-    RequirementState.REJECTED: "bad",
-    RequirementState.ON_HOLD: "attention",
-    RequirementState.SUBMITTED: "attention",
-}
 
 
 class RequirementStateFilter(ChoiceFilter):
@@ -68,7 +61,7 @@ class RequirementAdmin(PortalModelAdmin):
     @admin.display(description="state", ordering="state")
     def state_shown(self, requirement: Requirement) -> SafeString:
         """The state as a word and a shape."""
-        return state_label(requirement.get_state_display(), STATE_LOOKS.get(RequirementState(requirement.state), ""))
+        return requirement_state(requirement)
 
     @admin.display(description="updated", ordering="updated_at")
     def updated(self, requirement: Requirement) -> SafeString:
