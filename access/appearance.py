@@ -9,7 +9,7 @@ from access.models import AuditEntry
 OUTCOME_LOOKS = {"done": "good", "refused": "attention", "invalid": "attention", "failed": "bad"}
 # Pages of the things that audit rows tell about, by the kind that stands in the row.
 PAGES_OF_KINDS = {
-    "memory": "admin:memories_memory_change",
+    "memory": "memory",
     "memorytype": "admin:memories_memorytype_change",
     "token": "admin:access_roletoken_change",
     "project": "admin:access_project_change",

@@ -76,6 +76,10 @@ class MemoryQuerySet(models.QuerySet["Memory"]):
         deleted = self.filter(deleted_at__isnull=False)
         return deleted if caller.project_ids is None else deleted.filter(project_id__in=caller.project_ids)
 
+    def restorable_by(self, caller: "Caller") -> Self:
+        """Memories in the caller's scope, deleted ones too: the sight of those who may restore."""
+        return self if caller.project_ids is None else self.filter(project_id__in=caller.project_ids)
+
     def within(self, project_ids: list[int] | None) -> Self:
         """Memories of these projects; None for no bound."""
         return self if project_ids is None else self.filter(project_id__in=project_ids)
@@ -99,6 +103,10 @@ class MemoryQuerySet(models.QuerySet["Memory"]):
     def with_confidence(self) -> Self:
         """Each memory with `confidence_now`, computed by PostgreSQL at this moment."""
         return self.annotate(confidence_now=decay.confidence_expression())
+
+    def listed(self) -> Self:
+        """As tables show them: with project, type and `confidence_now`, without the long texts."""
+        return self.select_related("project", "memory_type").defer("content_md", "resolution").with_confidence()
 
     def less_confident_than(self, threshold: float) -> Self:
         """Memories whose confidence lies below a threshold at this moment."""

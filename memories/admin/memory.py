@@ -27,7 +27,7 @@ from memories.curating import archive_memory, confirm_memory, pin_memory, unarch
 from memories.deleting import delete_memory, purge_memory, restore_memory
 from memories.embedding.spaces import start_reembedding
 from memories.models import Memory, MemoryVersion
-from memories.reading import links_in, links_out, links_waiting
+from memories.reading import link_resolver, links_in, links_out, links_waiting
 from memories.rendering import rendered
 from memories.saving import restore_version, save_memory
 from memories.search import LIMIT_AT_MOST, SearchAnswer, search
@@ -238,8 +238,10 @@ class MemoryAdmin(PortalModelAdmin):
             # A form that failed has changed the instance: what is read is what is stored.
             stored = self.visible(caller).get(pk=memory.pk)
             context["memory"] = stored
-            context["content"] = rendered(stored.content_md, resolver(caller, stored))
-            context["resolution"] = rendered(stored.resolution, resolver(caller, stored)) if stored.resolution else ""
+            context["content"] = rendered(stored.content_md, link_resolver(caller, stored))
+            context["resolution"] = (
+                rendered(stored.resolution, link_resolver(caller, stored)) if stored.resolution else ""
+            )
             context["links_out"], context["links_in"] = links_out(caller, stored), links_in(caller, stored)
             context["learnt_in"] = run_learnt_in(caller, stored)
             context["given_to"] = list(runs_given(caller, stored)[:RUNS_SHOWN])
@@ -417,16 +419,6 @@ class MemoryAdmin(PortalModelAdmin):
             "back": self.page_of(memory),
         }
         return TemplateResponse(request, "admin/memories/memory/versions.html", context)
-
-
-def resolver(caller: Caller, memory: Memory) -> Any:
-    """Addresses of the memories that this one's text links to, by folded title, in the caller's sight."""
-    visible = memory.outgoing_links.filter(target__in=Memory.objects.visible_to(caller))
-    pages = {
-        key: reverse("admin:memories_memory_change", args=[pk])
-        for key, pk in visible.values_list("target_key", "target_id")
-    }
-    return pages.get
 
 
 def _number(text: str | None, otherwise: int) -> int:

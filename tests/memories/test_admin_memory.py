@@ -334,7 +334,7 @@ def test_what_the_page_renders_is_safe_and_links_what_is_in_sight(client, collab
     target = Memory.objects.get(title="Target")
     assert "<script" not in content
     assert "javascript:" not in content.replace("[x](javascript:alert(1))", "")
-    assert f'href="/admin/memories/memory/{target.pk}/change/"' in content
+    assert f'href="/memories/{target.pk}/"' in content
     assert ">see there</a>" in content
     assert ">Nowhere</span>" in content
     assert "<code>[[Target]]</code>" in content

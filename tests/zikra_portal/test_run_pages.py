@@ -257,9 +257,9 @@ def test_a_session_s_page_tells_all_that_is_known_of_it(
     for words in (
         "codex@box", "/srv/app", "1 h 00 min", "exports/rows.py", "Wrote <strong>the</strong> export", "2,000,000",
         "$3.00", "with the table of prices it comes to", "$1.00", "(50.0 %)",
-        f'href="/admin/memories/memory/{prompt.pk}/change/">Review a migration',
+        f'href="/memories/{prompt.pk}/">Review a migration',
         f'href="/requirements/{requirement.pk}/">Export invoices',
-        f'href="/admin/memories/memory/{made.pk}/change/">Rows are streamed', "run as a prompt, found by search",
+        f'href="/memories/{made.pk}/">Rows are streamed', "run as a prompt, found by search",
     ):  # fmt: skip
         assert words in page
     assert "<script>alert" not in page
@@ -293,7 +293,7 @@ def test_a_memory_s_page_leads_to_the_runs_that_learnt_it_and_were_given_it(
     links = {}
     for person in (owner, collaborator, stranger):
         client.force_login(person.member)
-        page = body(client.get(f"/admin/memories/memory/{memory.pk}/change/", follow=True))
+        page = body(client.get(f"/memories/{memory.pk}/", follow=True))
         links[person.member.username] = [f'href="{page_of(run)}"' in page for run in (ended, running, hidden)]
     assert links == {"olga": [True, True, True], "carl": [True, True, False], "sven": [False, False, False]}
 
