@@ -62,7 +62,7 @@ def test_the_navigation_marks_where_one_is_and_keeps_the_project(client, owner, 
     navigation = page.partition('aria-label="Portal"')[2].partition("</nav>")[0]
     assert navigation.count("aria-current") == 1
     assert '<a href="/?project=app" aria-current="page">Home</a>' in navigation
-    assert f'/admin/memories/memory/?project={app.pk}"' in navigation
+    assert '<a href="/memories/?project=app">Memories</a>' in navigation
 
 
 @pytest.mark.parametrize(
