@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from zikra_portal import cost_pages, health, home, memory_pages, notification_pages, run_pages
+from zikra_portal import cost_pages, health, home, notification_pages, run_pages
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -22,8 +22,7 @@ urlpatterns = [
     # Requirements: one of them, and writing them.
     path("requirements/", include("zikra_portal.requirement_urls")),
     # Memories.
-    path("memories/", memory_pages.memories, name="memories"),
-    path("memories/<uuid:memory_id>/", memory_pages.memory, name="memory"),
+    path("memories/", include("zikra_portal.memory_urls")),
     # The admin, login, and what machines ask.
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
