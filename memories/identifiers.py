@@ -18,3 +18,11 @@ def time_ordered_uuid() -> uuid.UUID:
     value = value & ~(0xF000 << 64) | 0x7000 << 64
     value = value & ~(0xC000 << 48) | 0x8000 << 48
     return uuid.UUID(int=value)
+
+
+def ids_in(text: str) -> list[uuid.UUID]:
+    """The id that a text is, in any of its usual spellings; none where it is something else."""
+    try:
+        return [uuid.UUID(text.strip())]
+    except ValueError:
+        return []

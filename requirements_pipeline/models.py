@@ -4,6 +4,8 @@ import uuid
 from typing import TYPE_CHECKING, Self
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector, SearchVectorExact
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import MD5, Now
@@ -11,7 +13,9 @@ from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from access.models import Member, Project
+from memories.identifiers import ids_in
 from memories.models import Memory
+from requirements_pipeline.words import RequirementWords, asked_words
 
 if TYPE_CHECKING:
     from access.callers import Caller
@@ -60,6 +64,17 @@ class RequirementQuerySet(models.QuerySet["Requirement"]):
     def titled(self, title: str) -> Self:
         """Requirements with exactly this title."""
         return self.filter(title=title)
+
+    def saying(self, words: str) -> Self:
+        """Requirements that hold all these words in title, text or criteria; those first whose title holds them."""
+        asked = asked_words(words)
+        title = SearchVector("title", config="english") + SearchVector("title", config="simple")
+        holding = self.alias(said=RequirementWords("title", "content_md", "acceptance")).filter(said=asked)
+        return holding.alias(in_title=SearchVectorExact(title, asked)).order_by("-in_title", "-updated_at", "pk")
+
+    def called(self, name: str) -> Self:
+        """Requirements of this id, or exactly of this title whatever its case."""
+        return self.filter(models.Q(title__iexact=name) | models.Q(pk__in=ids_in(name)))
 
     def open(self) -> Self:
         """Neither done nor rejected."""
@@ -133,7 +148,10 @@ class Requirement(models.Model):
             ),
             models.CheckConstraint(condition=models.Q(priority__gte=1, priority__lte=5), name="priority_is_1_to_5"),
         ]
-        indexes = [models.Index(fields=["project", "state", "priority"], name="requirement_board")]
+        indexes = [
+            models.Index(fields=["project", "state", "priority"], name="requirement_board"),
+            GinIndex(RequirementWords("title", "content_md", "acceptance"), name="requirement_said"),
+        ]
 
     def __str__(self) -> str:
         return self.title
