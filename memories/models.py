@@ -15,7 +15,7 @@ from simple_history.models import HistoricalRecords
 
 from access.models import Project
 from memories import decay
-from memories.identifiers import time_ordered_uuid
+from memories.identifiers import ids_in, time_ordered_uuid
 
 if TYPE_CHECKING:
     from access.callers import Caller
@@ -25,6 +25,8 @@ CONTENT_BYTES = 1024 * 1024
 NAME_LENGTH = 200
 TAG_LENGTH = 100
 TAGS_AT_MOST = 50
+# Whoever pastes a page of text looks for its first words.
+WORDS_AT_MOST = 12
 
 
 class MemoryType(models.Model):
@@ -95,6 +97,21 @@ class MemoryQuerySet(models.QuerySet["Memory"]):
     def titled(self, title: str) -> Self:
         """Memories with exactly this title."""
         return self.filter(title=title)
+
+    def called(self, name: str, folded: str) -> Self:
+        """Memories of this id, or exactly of this title. folded: the same title folded, see memories/links.py."""
+        return self.filter(models.Q(title_key=folded) | models.Q(pk__in=ids_in(name)))
+
+    def saying(self, words: str) -> Self:
+        """Memories that hold every word in title, text or resolution, read one by one: for a few hundred of them."""
+        found = self
+        for word in words.replace("\x00", " ").split()[:WORDS_AT_MOST]:
+            found = found.filter(
+                models.Q(title__icontains=word)
+                | models.Q(content_md__icontains=word)
+                | models.Q(resolution__icontains=word)
+            )
+        return found
 
     def pinned(self) -> Self:
         """Memories that a person pinned."""

@@ -3,7 +3,7 @@
 from access.callers import Caller, visible_project_ids
 from access.errors import NotFound
 from access.models import GLOBAL_PROJECT
-from memories.models import Memory
+from memories.models import Memory, MemoryQuerySet
 
 PROMPT_TYPE = "prompt"
 
@@ -25,7 +25,12 @@ def find_prompt(caller: Caller, name: str, project_name: str | None) -> Memory:
     return found
 
 
+def prompts_in_sight(caller: Caller, project_ids: list[int] | None) -> MemoryQuerySet:
+    """Live prompts of these projects (None: all in scope), in no order."""
+    return Memory.objects.visible_to(caller).live().of_type(PROMPT_TYPE).within(project_ids)
+
+
 def list_prompts(caller: Caller, project_ids: list[int] | None, limit: int) -> list[Memory]:
     """Live prompts of these projects (None: all in scope) by title."""
-    prompts = Memory.objects.visible_to(caller).live().of_type(PROMPT_TYPE).within(project_ids)
+    prompts = prompts_in_sight(caller, project_ids)
     return list(prompts.select_related("project").order_by("title", "id")[:limit])

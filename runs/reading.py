@@ -1,10 +1,13 @@
 """Finding runs."""
 
 import uuid
+from contextlib import suppress
+
+from django.db.models import Q
 
 from access.callers import Caller
 from access.errors import NotFound
-from runs.models import Run
+from runs.models import Run, RunQuerySet
 from runs.visibility import is_own
 
 
@@ -14,6 +17,16 @@ def find_run(caller: Caller, run_id: uuid.UUID) -> Run:
     if run is None:
         raise NotFound("Run not found")
     return run
+
+
+def runs_called(caller: Caller, name: str, project_ids: list[int] | None = None) -> RunQuerySet:
+    """Runs in sight of exactly this id or session. project_ids: None for no bound."""
+    wanted = name.strip()
+    called = Q(session_id=wanted) & ~Q(session_id="")
+    with suppress(ValueError):
+        called |= Q(pk=uuid.UUID(wanted))
+    runs = Run.objects.visible_to(caller).filter(called)
+    return runs if project_ids is None else runs.filter(project_id__in=project_ids)
 
 
 def own_run(caller: Caller, run_id: uuid.UUID | None, session_id: str = "") -> Run | None:
@@ -30,12 +43,6 @@ def own_run(caller: Caller, run_id: uuid.UUID | None, session_id: str = "") -> R
     if run_id is not None:
         raise NotFound("Run not found")
     return None
-
-
-def newest_own_run_on(caller: Caller, requirement_id: uuid.UUID) -> Run | None:
-    """The newest of the caller's own runs that work on a requirement; None where there is none in sight."""
-    newest = Run.objects.visible_to(caller).on_requirement(requirement_id).order_by("-started_at")
-    return next((run for run in newest if is_own(caller, run)), None)
 
 
 def run_meant(caller: Caller, run_id: uuid.UUID | None, session_id: str) -> Run | None:
