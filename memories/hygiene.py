@@ -1,14 +1,16 @@
 """What a person should look at: memories that nobody uses or links to, titles kept twice, links that lead nowhere."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from access.callers import Caller
 from memories import decay
-from memories.models import Memory, MemoryLink
+from memories.models import Memory, MemoryLink, MemoryLinkQuerySet, MemoryQuerySet
 
 DEFAULT_STALE_DAYS = 30
 ROWS_AT_MOST = 100
@@ -59,8 +61,7 @@ def hygiene_report(
 ) -> HygieneReport:
     """What needs care in these projects (None: all in scope). stale_days: idle days from which a memory counts."""
     since = timezone.now() - timedelta(days=stale_days)
-    live = Memory.objects.visible_to(caller).live().within(project_ids)
-    orphans = live.idle_since(since).filter(pinned_at=None, incoming_links=None)
+    orphans = idle_memories(caller, project_ids, since).filter(incoming_links=None)
     rows = orphans.with_confidence().select_related("project", "memory_type").order_by("confirmed_at", "id")[:limit]
     return HygieneReport(
         stale_days=stale_days,
@@ -78,22 +79,53 @@ def _row(memory: Memory) -> HygieneRow:
     return HygieneRow(memory, (timezone.now() - used).days, 0, "archive" if worn else "review")
 
 
-def _duplicates(caller: Caller, project_ids: list[int] | None, limit: int) -> list[DuplicateTitle]:
+def idle_memories(caller: Caller, project_ids: list[int] | None, since: datetime) -> MemoryQuerySet:
+    """Live memories that nobody saved, confirmed or read since a moment, but for pinned ones; in no order."""
+    return Memory.objects.visible_to(caller).live().within(project_ids).idle_since(since).filter(pinned_at=None)
+
+
+def unlinked_memories(caller: Caller, project_ids: list[int] | None) -> MemoryQuerySet:
+    """Live memories that link to nothing and that nothing links to, but for pinned ones; in no order."""
+    live = Memory.objects.visible_to(caller).live().within(project_ids).filter(pinned_at=None)
+    linked = Exists(MemoryLink.objects.filter(source=OuterRef("pk"))) | Exists(
+        MemoryLink.objects.filter(target=OuterRef("pk"))
+    )
+    return live.exclude(linked)
+
+
+def repeated_titles(caller: Caller, project_ids: list[int] | None) -> QuerySet[Memory, Any]:
+    """Folded titles that a project has several live memories of: project_id, title_key, copies; last changed first."""
     live = Memory.objects.visible_to(caller).live().within(project_ids)
     repeated = live.order_by().values("project_id", "title_key").annotate(copies=Count("pk"), newest=Max("updated_at"))
-    groups = list(repeated.filter(copies__gt=1).order_by("-newest")[:limit])
+    return repeated.filter(copies__gt=1).order_by("-newest", "project_id", "title_key")
+
+
+def duplicates_of(
+    caller: Caller, project_ids: list[int] | None, groups: Sequence[Mapping[str, Any]]
+) -> list[DuplicateTitle]:
+    """The memories of each of these groups (see repeated_titles), in its order, the one last changed first."""
     if not groups:
         return []
     wanted = Q()
     for group in groups:
         wanted |= Q(project_id=group["project_id"], title_key=group["title_key"])
-    found: dict[tuple[int, str], list[Memory]] = {}
-    for memory in live.filter(wanted).select_related("project").order_by("-updated_at", "-id"):
-        found.setdefault((memory.project_id, memory.title_key), []).append(memory)
-    return [DuplicateTitle(same[0].title, same[0].project.name, same) for same in found.values()]
+    live = Memory.objects.visible_to(caller).live().within(project_ids).filter(wanted)
+    found: dict[tuple[int, str], list[Memory]] = {(group["project_id"], group["title_key"]): [] for group in groups}
+    for memory in live.select_related("project", "memory_type").order_by("-updated_at", "-id"):
+        found[memory.project_id, memory.title_key].append(memory)
+    return [DuplicateTitle(same[0].title, same[0].project.name, same) for same in found.values() if same]
+
+
+def _duplicates(caller: Caller, project_ids: list[int] | None, limit: int) -> list[DuplicateTitle]:
+    return duplicates_of(caller, project_ids, list(repeated_titles(caller, project_ids)[:limit]))
+
+
+def dead_links(caller: Caller, project_ids: list[int] | None) -> MemoryLinkQuerySet:
+    """Links in live memories to titles that no memory of their project has; in no order."""
+    sources = Memory.objects.visible_to(caller).live().within(project_ids)
+    return MemoryLink.objects.filter(target=None, source__in=sources).select_related("source", "source__project")
 
 
 def _dead_links(caller: Caller, project_ids: list[int] | None, limit: int) -> list[DeadLink]:
-    sources = Memory.objects.visible_to(caller).live().within(project_ids)
-    waiting = MemoryLink.objects.filter(target=None, source__in=sources).select_related("source", "source__project")
+    waiting = dead_links(caller, project_ids)
     return [DeadLink(link.source, link.target_title) for link in waiting.order_by("target_title", "id")[:limit]]
