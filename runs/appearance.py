@@ -8,8 +8,9 @@ from access.appearance import state_label
 from runs.models import Run
 
 # Words that agents end a run with; any other is shown plainly.
+SUCCESS_WORDS = ("success", "succeeded", "done", "completed", "ok")
 STATUS_LOOKS = {
-    **dict.fromkeys(("success", "succeeded", "done", "completed", "ok"), "good"),
+    **dict.fromkeys(SUCCESS_WORDS, "good"),
     **dict.fromkeys(("failed", "failure", "error", "crashed"), "bad"),
     **dict.fromkeys(("cancelled", "canceled", "interrupted", "aborted", "timeout", "partial"), "attention"),
 }
