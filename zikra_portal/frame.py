@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from django.http import HttpRequest, QueryDict
+from django.http import Http404, HttpRequest, QueryDict
 from django.urls import reverse
 
 from access.models import Member, Notification, Project
@@ -84,6 +84,16 @@ def frame_of(request: HttpRequest) -> Frame:
     fresh = Frame(request)
     request.frame = fresh  # type: ignore[attr-defined]
     return fresh
+
+
+def projects_asked(request: HttpRequest) -> list[int] | None:
+    """The project that the address names, as a bound for questions; None for all. Raises Http404 out of sight."""
+    if not request.GET.get("project"):
+        return None
+    project = frame_of(request).project
+    if project is None:
+        raise Http404
+    return [project.pk]
 
 
 def frame(request: HttpRequest) -> dict[str, Frame]:

@@ -26,7 +26,7 @@ from runs.drift import drift_of
 from runs.models import EventKind, Run, RunEvent
 from runs.reading import find_run
 from runs.visibility import may_see_cost, may_see_costs, may_see_people
-from zikra_portal.frame import frame_of
+from zikra_portal.frame import frame_of, projects_asked
 from zikra_portal.tables import Column, Sorting, sorted_page
 
 # More runs at once than anybody reads; the board says how many more there are.
@@ -96,22 +96,12 @@ class HistoryForm(forms.Form):
 def runs(request: HttpRequest) -> HttpResponse:
     """What runs now, changing by itself, and below it the table of what ended; of one project with `?project=`."""
     caller = caller_of(request)
-    project_ids = _projects_asked(request)
+    project_ids = projects_asked(request)
     context = {**_active(caller, project_ids), "caller": caller, "shows_costs": may_see_costs(caller)}
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "runs/active.html", context)
     context["warnings"] = budget_warnings(caller, project_ids)
     return render(request, "runs/runs.html", {**context, **_history(request, caller, project_ids)})
-
-
-def _projects_asked(request: HttpRequest) -> list[int] | None:
-    """The project that the address names, None for all. One out of sight is not found."""
-    if not request.GET.get("project"):
-        return None
-    project = frame_of(request).project
-    if project is None:
-        raise Http404
-    return [project.pk]
 
 
 def _active(caller: Caller, project_ids: list[int] | None) -> dict[str, Any]:

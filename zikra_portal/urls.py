@@ -4,7 +4,16 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from zikra_portal import cost_pages, health, home, notification_pages, run_pages
+from zikra_portal import (
+    cost_pages,
+    health,
+    home,
+    hygiene_pages,
+    notification_pages,
+    prompt_pages,
+    run_pages,
+    search_page,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -23,6 +32,10 @@ urlpatterns = [
     path("requirements/", include("zikra_portal.requirement_urls")),
     # Memories.
     path("memories/", include("zikra_portal.memory_urls")),
+    # Search, prompts, hygiene.
+    path("search/", search_page.search_page, name="search"),
+    path("prompts/", prompt_pages.prompts, name="prompts"),
+    path("hygiene/", hygiene_pages.hygiene, name="hygiene"),
     # The admin, login, and what machines ask.
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),

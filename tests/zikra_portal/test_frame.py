@@ -40,9 +40,9 @@ def test_the_switch_offers_the_projects_in_scope(client, owner, collaborator, st
 
 def test_the_switch_keeps_the_page_and_its_words_but_the_page_number(client, owner, app, secret_project):
     client.force_login(owner.member)
-    offered, page = switch_of(client, "/?q=one+store&page=3&project=app")
+    offered, page = switch_of(client, "/search/?q=one+store&page=3&project=app")
     form = page.partition('<form class="switch"')[2].partition("</form>")[0]
-    assert 'action="/"' in form
+    assert 'action="/search/"' in form
     assert '<input type="hidden" name="q" value="one store">' in form
     assert form.count('type="hidden"') == 1
     assert '<option value="app" selected>' in form
