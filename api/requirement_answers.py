@@ -74,6 +74,8 @@ def _run(caller: Caller, run: Run) -> dict[str, Any]:
         "started_at": in_utc(run.started_at),
         "finished_at": in_utc(run.finished_at),
         "files_modified": run.files_modified,
+        "commits": run.commits,
+        "pull_requests": run.pull_requests,
     }
     if may_see_cost(caller, run):
         row["cost_usd"] = None if run.cost_usd is None else float(run.cost_usd)

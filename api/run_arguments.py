@@ -22,9 +22,9 @@ from api.arguments import (
 )
 from api.registry import Call
 from requirements_pipeline.reading import find_requirement
-from runs.models import NAME_LENGTH, STATUS_LENGTH, STEP_LENGTH, TOKEN_KINDS, Run
+from runs.models import CHANGE_LENGTH, NAME_LENGTH, STATUS_LENGTH, STEP_LENGTH, TOKEN_KINDS, Run
 from runs.reading import run_meant
-from runs.recording import FILES_AT_MOST, MODELS_AT_MOST, PATH_LENGTH, TITLE_LENGTH, ModelTokens, Told
+from runs.recording import CHANGES_AT_MOST, FILES_AT_MOST, MODELS_AT_MOST, PATH_LENGTH, TITLE_LENGTH, ModelTokens, Told
 from runs.tokens import TokenCounts
 
 
@@ -101,6 +101,20 @@ class RunArguments(TokenArguments, ProjectArguments):
     at = Moment(required=False, help_text="When it happened, for a report that comes late.")
 
 
+def commits_made() -> Words:
+    """Commits of a run."""
+    return Words(entry_length=CHANGE_LENGTH, max_length=CHANGES_AT_MOST, help_text="Commits made: hashes or addresses.")
+
+
+def pull_requests_made() -> Words:
+    """Pull requests of a run."""
+    return Words(
+        entry_length=CHANGE_LENGTH,
+        max_length=CHANGES_AT_MOST,
+        help_text="Pull requests opened or added to: numbers or addresses.",
+    )
+
+
 class EndedRunArguments(RunArguments):
     """What is told of a run that has ended."""
 
@@ -108,12 +122,25 @@ class EndedRunArguments(RunArguments):
     status = optional_text(STATUS_LENGTH, help_text="How it ended; success when left out.")
     output_summary = optional_text(trim=False, help_text="What came of it.")
     files_modified = Words(entry_length=PATH_LENGTH, max_length=FILES_AT_MOST, help_text="Paths that were changed.")
+    commits = commits_made()
+    pull_requests = pull_requests_made()
     duration_s = Number(required=False, lenient=True, min_value=0, help_text="Seconds that it took.")
 
 
 PLAIN = (
     *("runner", "session_id", "agent", "model", "machine", "cwd", "branch", "prompt_id", "prompt_name"),
-    *("requirement_id", "step", "at", "run_id", "status", "output_summary", "files_modified", "duration_s"),
+    *(
+        "requirement_id",
+        "step",
+        "at",
+        "run_id",
+        "status",
+        "output_summary",
+        "files_modified",
+        "commits",
+        "pull_requests",
+        "duration_s",
+    ),
 )
 
 

@@ -15,6 +15,8 @@ from requirements_pipeline.criteria import meet_criteria
 from requirements_pipeline.models import NAME_LENGTH, Requirement, RequirementState
 from requirements_pipeline.moves import locked_requirement, move_locked
 from runs.models import Run
+from runs.reading import newest_own_run_on, own_run
+from runs.recording import add_changes
 
 # How an agent may say that it is done, or that it is not; the first of each is what it is called.
 HANDED_IN = ("success", "done", "completed", "finished", "in_review")
@@ -58,13 +60,16 @@ def finish_requirement(
     output_summary: str = "",
     criteria_met: Iterable[str | int] = (),
     run_id: uuid.UUID | None = None,
+    commits: Iterable[str] = (),
+    pull_requests: Iterable[str] = (),
 ) -> Requirement:
     """Hand a requirement in for review, or give it back. Needs a collaborator: who claimed it, or an admin.
 
     outcome: a word of HANDED_IN, or of GIVEN_BACK, which returns it to those that wait. output_summary: what came of it,
     or why it is given back. criteria_met: acceptance criteria that are met now, by number from 1 or by their text; the
-    others stay as they are. Raises Conflict when it is not in progress or somebody else works on it, Invalid for
-    another outcome or a criterion that it does not have, NotFound when it is out of sight.
+    others stay as they are. commits, pull_requests: hashes, numbers or addresses; they are kept with the run that worked on
+    it, the caller's newest where run_id names none. Raises Conflict when it is not in progress or somebody else works on it, Invalid for
+    another outcome, a criterion that it does not have or commits of no run, NotFound when it is out of sight.
     """
     caller.require(Role.COLLABORATOR)
     word = outcome.strip().casefold() or HANDED_IN[0]
@@ -79,8 +84,21 @@ def finish_requirement(
                 f"'{locked.title}' is being worked on by {locked.claimed_by}.", hint="An admin may finish it for them."
             )
         meet_criteria(caller, locked, criteria_met)
+        _keep_changes(caller, locked, run_id, list(commits), list(pull_requests))
         reason = output_summary.strip() or (f"Given back: {word}." if word in GIVEN_BACK else "")
         return move_locked(caller, locked, target, reason=reason, run_id=run_id)
+
+
+def _keep_changes(
+    caller: Caller, requirement: Requirement, run_id: uuid.UUID | None, commits: list[str], pull_requests: list[str]
+) -> None:
+    if not commits and not pull_requests:
+        return
+    run = own_run(caller, run_id) if run_id else newest_own_run_on(caller, requirement.pk)
+    if run is None:
+        problem = "Commits and pull requests are kept with a run; name it with run_id, or record it with log_run."
+        raise Invalid(problem, fields={"run_id": [problem]})
+    add_changes(caller, run, commits=commits, pull_requests=pull_requests)
 
 
 def _is_theirs(caller: Caller, requirement: Requirement) -> bool:

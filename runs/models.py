@@ -1,6 +1,7 @@
 """Runs of agents: who ran what, where, how long, with how many tokens and at what cost; prices, budgets, rollups."""
 
 import uuid
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Self
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 NAME_LENGTH = 200
 STEP_LENGTH = 500
 STATUS_LENGTH = 40
+# Hashes and addresses; longer ones are none.
+CHANGE_LENGTH = 500
 
 # The five kinds of tokens, disjoint: what was read from the cache is no input, what was thought is output.
 TOKEN_KINDS = ("tokens_input", "tokens_output", "tokens_cache_read", "tokens_cache_write_5m", "tokens_cache_write_1h")
@@ -54,6 +57,10 @@ class RunQuerySet(models.QuerySet["Run"]):
     def finished(self) -> Self:
         """Runs that have ended."""
         return self.exclude(finished_at=None)
+
+    def on_requirement(self, requirement_id: uuid.UUID, also: Iterable[uuid.UUID] = ()) -> Self:
+        """Runs that told that they work on a requirement. also: ids of runs that its history names."""
+        return self.filter(models.Q(requirement_id=requirement_id) | models.Q(pk__in=list(also)))
 
     def between(self, first: date, last: date) -> Self:
         """Runs of these days, both included; a run belongs to the day it started on."""
@@ -95,6 +102,18 @@ class Run(models.Model):
     step = models.CharField(max_length=STEP_LENGTH, blank=True, help_text="What it says it is doing.")
     output_summary = models.TextField(blank=True)
     files_modified = ArrayField(models.CharField(max_length=1000), default=list)
+    commits = ArrayField(
+        models.CharField(max_length=CHANGE_LENGTH),
+        default=list,
+        db_default=[],
+        help_text="Hashes or addresses of the commits that it made.",
+    )
+    pull_requests = ArrayField(
+        models.CharField(max_length=CHANGE_LENGTH),
+        default=list,
+        db_default=[],
+        help_text="Numbers or addresses of the pull requests that it opened or added to.",
+    )
 
     tokens_input = models.PositiveBigIntegerField(null=True)
     tokens_output = models.PositiveBigIntegerField(null=True)

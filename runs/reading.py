@@ -45,6 +45,12 @@ def own_run(caller: Caller, run_id: uuid.UUID | None, session_id: str = "") -> R
     return None
 
 
+def newest_own_run_on(caller: Caller, requirement_id: uuid.UUID) -> Run | None:
+    """The newest of the caller's own runs that work on a requirement; None where there is none in sight."""
+    newest = Run.objects.visible_to(caller).on_requirement(requirement_id).order_by("-started_at")
+    return next((run for run in newest if is_own(caller, run)), None)
+
+
 def run_meant(caller: Caller, run_id: uuid.UUID | None, session_id: str) -> Run | None:
     """The run in the caller's sight that a call names by its id, else the newest of its session; None for none."""
     visible = Run.objects.visible_to(caller).select_related("project")

@@ -23,6 +23,7 @@ from access.roles import Role
 from runs import budgets, rollups
 from runs.days import day_of
 from runs.models import (
+    CHANGE_LENGTH,
     NAME_LENGTH,
     RUNNING,
     STATUS_LENGTH,
@@ -39,6 +40,8 @@ from runs.tokens import TokenCounts
 TITLE_LENGTH = 500
 PATH_LENGTH = 1000
 FILES_AT_MOST = 10_000
+# A run that made more tells of the last ones in its summary.
+CHANGES_AT_MOST = 200
 SUMMARY_BYTES = 1024 * 1024
 MODELS_AT_MOST = 50
 MOST_TOKENS = 2**53  # more than any reader's number keeps exactly
@@ -63,7 +66,7 @@ class Told(TypedDict, total=False):
 
     at: when it happened, for reports that come late; now when left out. tokens_*: totals of the run so far, of the
     named model. usage: the same for several models; it replaces tokens_*. cost_usd: US dollars, in all, as the agent
-    reckons it. duration_s: seconds. files_modified: paths.
+    reckons it. duration_s: seconds. files_modified: paths. commits, pull_requests: hashes, numbers or addresses.
     """
 
     runner: str
@@ -82,6 +85,8 @@ class Told(TypedDict, total=False):
     status: str
     output_summary: str
     files_modified: Iterable[str]
+    commits: Iterable[str]
+    pull_requests: Iterable[str]
     duration_s: float | None
     tokens_input: int | None
     tokens_output: int | None
@@ -176,6 +181,20 @@ def log_run(caller: Caller, project: Project, **told: Unpack[Told]) -> Run:
         return _kept(run, report)
 
 
+def add_changes(caller: Caller, run: Run, *, commits: Iterable[str] = (), pull_requests: Iterable[str] = ()) -> Run:
+    """Add commits and pull requests to those that a run told of. Raises Invalid, NotFound, Conflict as log_run does."""
+    caller.require(Role.COLLABORATOR)
+    with transaction.atomic():
+        locked = Run.objects.visible_to(caller).select_for_update(of=("self",)).filter(pk=run.pk).first()
+        if locked is None:
+            raise NotFound("Run not found")
+        _own(caller, locked)
+        locked.commits = _changes("commits", [*locked.commits, *commits])
+        locked.pull_requests = _changes("pull_requests", [*locked.pull_requests, *pull_requests])
+        locked.save(update_fields=["commits", "pull_requests"])
+    return locked
+
+
 def pick_up_prompt(caller: Caller, project: Project, runner: str, prompt_id: uuid.UUID, prompt_name: str) -> None:
     """Remember that a runner fetched a prompt, so that its next run in this project is linked to it.
 
@@ -217,6 +236,8 @@ class _Report:
     prompt_id: uuid.UUID | None = None
     requirement_id: uuid.UUID | None = None
     files_modified: list[str] = field(default_factory=list)
+    commits: list[str] = field(default_factory=list)
+    pull_requests: list[str] = field(default_factory=list)
     duration_s: float | None = None
     usage: tuple[ModelTokens, ...] = ()
     cost_usd: Decimal | None = None
@@ -235,6 +256,8 @@ class _Report:
             prompt_id=told.get("prompt_id"),
             requirement_id=told.get("requirement_id"),
             files_modified=_paths(told.get("files_modified") or ()),
+            commits=_changes("commits", told.get("commits") or ()),
+            pull_requests=_changes("pull_requests", told.get("pull_requests") or ()),
             duration_s=_seconds(told.get("duration_s")),
             usage=_usage(told, texts["model"]),
             cost_usd=_cost(told.get("cost_usd")),
@@ -361,6 +384,8 @@ def _take(run: Run, report: _Report) -> None:
         "prompt_id": report.prompt_id,
         "requirement_id": report.requirement_id,
         "files_modified": report.files_modified,
+        "commits": report.commits,
+        "pull_requests": report.pull_requests,
         "duration_s": report.duration_s,
     }
     for name, value in told.items():
@@ -452,6 +477,14 @@ def _seconds(duration: float | None) -> float | None:
     if duration is not None and not (math.isfinite(duration) and duration >= 0):
         raise _problem("duration_s", f"a duration is 0 or more seconds, not {duration}.")
     return duration
+
+
+def _changes(name: str, changes: Iterable[str]) -> list[str]:
+    kept = [mask(_bounded(name, " ".join(change.split()), CHANGE_LENGTH)).text[:CHANGE_LENGTH] for change in changes]
+    unique = [change for change in dict.fromkeys(kept) if change]
+    if len(unique) > CHANGES_AT_MOST:
+        raise _problem(name, f"names {len(unique)} of them; {CHANGES_AT_MOST} is the limit.")
+    return unique
 
 
 def _paths(paths: Iterable[str]) -> list[str]:

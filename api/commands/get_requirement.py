@@ -25,7 +25,8 @@ def get_requirement(call: Call) -> CommandResult:
 
     Answers the whole row with `content_md`, `acceptance`, `criteria` (`text`, `met`, `met_by`, `met_at`), `state`, `version`, `depends_on`, `memories` (`id`, `title`, `memory_type`),
     `moves` (`from`, `to`, `by`, `reason`, `at`), `comments` (`by`, `body_md`, `at`, `edited_at`) and `runs` that worked on it (`id`, `agent`, `runner`, `person`, `status`,
-    `started_at`, `finished_at`, `files_modified` and, for your own or as an admin, `cost_usd`).
+    `started_at`, `finished_at`, `files_modified`, `commits`,
+    `pull_requests` and, for your own or as an admin, `cost_usd`).
     """
     found = referenced_requirement(call)
     return CommandResult({**requirement_row(call.caller, found), **requirement_chain(call.caller, found)})

@@ -122,6 +122,8 @@ CONTRACT = {
     "get_requirement": ("guest", "fetch_requirement"),
     "pull_requirement": ("collaborator", "next_requirement, claim_requirement"),
     "finish_requirement": ("collaborator", "complete_requirement"),
+    "comment_requirement": ("collaborator", "comment"),
+    "check_criterion": ("collaborator", "meet_criterion"),
     "start_run": ("collaborator", "begin_run, log_start"),
     "heartbeat_run": ("collaborator", "touch_run"),
     "active_runs": ("guest", "list_active_runs"),

@@ -141,6 +141,8 @@ STORY = [
     "list_requirements",
     "promote_requirement",
     "pull_requirement",
+    "comment_requirement",
+    "check_criterion",
     "finish_requirement",
     "get_requirement",
     "save_schema",

@@ -16,7 +16,7 @@ from access.models import Project
 from access.roles import Role
 from access.tokens import make_token, rotate_token
 from runs.models import PromptPickup, Run
-from runs.recording import log_run, pick_up_prompt
+from runs.recording import CHANGES_AT_MOST, add_changes, log_run, pick_up_prompt
 
 
 def test_a_report_is_kept_and_what_it_does_not_tell_stays_unknown(collaborator, app):
@@ -117,6 +117,23 @@ def test_a_rotated_token_goes_on_with_its_sessions(owner, app):
     run = log_run(caller_for_token(new.row), app, session_id="s")
     rotated = rotate_token(owner.caller, new.row)
     assert log_run(caller_for_token(rotated.row), app, session_id="s").pk == run.pk
+
+
+def test_commits_and_pull_requests_are_kept_once_and_added_to(owner, collaborator, stranger, app):
+    run = log_run(collaborator.caller, app, commits=["4fe21c0" * 5, " 4fe21c0" * 1], pull_requests=["#7", "#7", " "])
+    assert (run.commits, run.pull_requests) == (["4fe21c0" * 5, "4fe21c0"], ["#7"])
+    add_changes(collaborator.caller, run, commits=["4fe21c0", "b"], pull_requests=["https://git.example/pulls/8"])
+    run.refresh_from_db()
+    assert run.commits == ["4fe21c0" * 5, "4fe21c0", "b"]
+    assert run.pull_requests == ["#7", "https://git.example/pulls/8"]
+    with pytest.raises(Conflict):
+        add_changes(owner.caller, run, commits=["c"])
+    with pytest.raises(NotFound):
+        add_changes(stranger.caller, run, commits=["c"])
+    with pytest.raises(Invalid):
+        add_changes(collaborator.caller, run, commits=[str(number) for number in range(CHANGES_AT_MOST)])
+    run.refresh_from_db()
+    assert len(run.commits) == 3
 
 
 def test_secrets_are_masked(collaborator, app):

@@ -30,6 +30,21 @@ def test_it_is_given_back(tell, collaborator, pulled):
     assert tell(collaborator, "pull_requirement")["requirement"]["id"] == pulled["id"]
 
 
+def test_commits_and_pull_requests_go_to_the_run_that_worked_on_it(ask, tell, collaborator, pulled):
+    told = {"id": pulled["id"], "commits": ["4fe21c0", "4fe21c0"], "pull_requests": ["https://git.example/app/pulls/7"]}
+    assert refusal(ask(collaborator, "finish_requirement", **told)) == (
+        400,
+        "Commits and pull requests are kept with a run; name it with run_id, or record it with log_run.",
+    )
+    tell(collaborator, "log_run", requirement_id=pulled["id"], session_id="s1", commits=["0a1b2c3"])
+    tell(collaborator, "log_run", session_id="other", commits=["fffffff"])
+    tell(collaborator, "finish_requirement", **told)
+    runs = tell(collaborator, "get_requirement", id=pulled["id"])["runs"]
+    assert [(row["commits"], row["pull_requests"]) for row in runs] == [
+        (["0a1b2c3", "4fe21c0"], ["https://git.example/app/pulls/7"])
+    ]
+
+
 def test_refusals_in_words(ask, collaborator, stranger, app, pulled):
     assert refusal(ask(stranger, "finish_requirement", id=pulled["id"])) == (404, "Requirement not found")
     cora = make_person("cora", "collaborator", app)

@@ -23,6 +23,8 @@ def test_a_run_is_recorded_with_all_that_was_told(tell, collaborator):
         tokens_cache_read=None,
         cost_usd=0.1,
         files_modified=["a.py", "b.py"],
+        commits=["4fe21c0"],
+        pull_requests=["#7"],
         duration_s=12.5,
     )
     assert without(answer, "id", "_was_alias", "_raw_command") == {"status": "logged", "_use_command": "log_run"}
@@ -30,6 +32,7 @@ def test_a_run_is_recorded_with_all_that_was_told(tell, collaborator):
     assert (run.runner, run.session_id, run.status, run.output_summary) == ("codex", "s1", "failed", "Gave up.")
     assert (run.tokens_input, run.tokens_output, run.tokens_cache_read) == (1200, 34, None)
     assert (run.cost_usd, run.files_modified, run.duration_s) == (Decimal("0.1"), ["a.py", "b.py"], 12.5)
+    assert (run.commits, run.pull_requests) == (["4fe21c0"], ["#7"])
 
 
 def test_everything_is_optional(tell, collaborator):
@@ -69,6 +72,8 @@ def test_a_guest_logs_nothing(ask, app):
         ({"duration_s": []}, "duration_s must be a number, not a list"),
         ({"run_id": "7"}, "run_id must be an id (a UUID), as other commands answer it"),
         ({"files_modified": {"a": 1}}, "files_modified must be a list of strings, not an object"),
+        ({"commits": ["x" * 501]}, "commits entry 0 has more than 500 characters"),
+        ({"pull_requests": [7]}, "pull_requests entry 0 must be a string, not a number"),
         ({"session_id": "x" * 201}, "session_id has more than 200 characters"),
     ],
 )
