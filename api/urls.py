@@ -6,7 +6,6 @@ from django.urls import path
 from django.views.generic import TemplateView
 from drf_spectacular.views import SpectacularAPIView
 
-from api.mcp.view import McpView
 from api.views import WebhookView
 
 # Public. Each command's name is the only value of its `command`, which the default hooks would make a component of its own.
@@ -15,8 +14,6 @@ SCHEMA: dict[str, Any] = {"authentication_classes": [], "custom_settings": {"POS
 urlpatterns = [
     path("webhook/zikra", WebhookView.as_view(), name="webhook"),
     path("webhook/zikra/", WebhookView.as_view(schema=None)),
-    path("mcp", McpView.as_view(), name="mcp"),
-    path("mcp/", McpView.as_view()),
     path("api/schema/", SpectacularAPIView.as_view(**SCHEMA), name="schema"),
     path("api/docs/", TemplateView.as_view(template_name="api/reference.html"), name="reference"),
 ]
