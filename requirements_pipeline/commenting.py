@@ -48,7 +48,7 @@ def edit_comment(caller: Caller, comment: RequirementComment, body_md: str) -> R
     body = _checked(body_md)
     with transaction.atomic():
         locked = _locked(caller, comment.pk)
-        if not _is_theirs(caller, locked):
+        if not is_own_comment(caller, locked):
             raise Forbidden(Role.OWNER, hint="A comment is rewritten by who wrote it, and by nobody else.")
         if body == locked.body_md:
             return locked
@@ -67,10 +67,37 @@ def delete_comment(caller: Caller, comment: RequirementComment) -> None:
     caller.require(Role.COLLABORATOR)
     with transaction.atomic():
         locked = _locked(caller, comment.pk)
-        if not _is_theirs(caller, locked):
+        if not is_own_comment(caller, locked):
             caller.require(Role.ADMIN)
         locked.deleted_at, locked.deleted_by = timezone.now(), caller.name[:NAME_LENGTH]
         locked.save(update_fields=["deleted_at", "deleted_by"])
+
+
+def restore_comment(caller: Caller, comment_id: uuid.UUID) -> RequirementComment:
+    """Bring a deleted comment back: one's own, or anybody's as an admin.
+
+    Raises Forbidden for somebody else's, NotFound when it is out of sight or was never deleted.
+    """
+    caller.require(Role.COLLABORATOR)
+    with transaction.atomic():
+        deleted = RequirementComment.objects.deleted_visible_to(caller).select_for_update(of=("self",))
+        found = deleted.select_related("requirement__project").filter(pk=comment_id).first()
+        if found is None:
+            raise NotFound("Comment not found")
+        if not is_own_comment(caller, found):
+            caller.require(Role.ADMIN)
+        found.deleted_at, found.deleted_by = None, ""
+        found.save(update_fields=["deleted_at", "deleted_by"])
+    return found
+
+
+def find_comment(caller: Caller, comment_id: uuid.UUID) -> RequirementComment:
+    """The comment of this id. Raises NotFound when it is deleted or out of the caller's sight."""
+    visible = RequirementComment.objects.visible_to(caller).select_related("requirement__project", "author")
+    found = visible.filter(pk=comment_id).first()
+    if found is None:
+        raise NotFound("Comment not found")
+    return found
 
 
 def comments_on(caller: Caller, requirement: Requirement) -> list[RequirementComment]:
@@ -96,7 +123,7 @@ def _locked(caller: Caller, comment_id: uuid.UUID) -> RequirementComment:
     return found
 
 
-def _is_theirs(caller: Caller, comment: RequirementComment) -> bool:
+def is_own_comment(caller: Caller, comment: RequirementComment) -> bool:
     """Whether the caller wrote it. What a token of nobody's wrote belongs to tokens of nobody's of the same name."""
     if comment.author_id or caller.member_id:
         return comment.author_id == caller.member_id

@@ -1,6 +1,7 @@
 """Finding @mentions in Markdown."""
 
 import re
+from collections.abc import Iterable
 
 from access.models import Member, Project
 
@@ -28,6 +29,16 @@ def mentioned_names(text: str) -> list[str]:
             if name:
                 names[name.lower()] = None
     return list(names)
+
+
+def names_of_mentioned(project: Project, texts: Iterable[str]) -> frozenset[str]:
+    """Folded usernames of the members who see the project and are mentioned in any of the texts. One query at most."""
+    names = {name for text in texts for name in mentioned_names(text)}
+    if not names:
+        return frozenset()
+    return frozenset(
+        name.lower() for name in Member.objects.seeing(project).called(names).values_list("username", flat=True)
+    )
 
 
 def mentioned_members(project: Project, text: str) -> list[Member]:

@@ -249,6 +249,11 @@ class RequirementCommentQuerySet(models.QuerySet["RequirementComment"]):
         kept = self.filter(deleted_at=None)
         return kept if caller.project_ids is None else kept.filter(requirement__project_id__in=caller.project_ids)
 
+    def deleted_visible_to(self, caller: "Caller") -> Self:
+        """Deleted comments in the caller's scope: what restoring can bring back."""
+        deleted = self.exclude(deleted_at=None)
+        return deleted if caller.project_ids is None else deleted.filter(requirement__project_id__in=caller.project_ids)
+
 
 class RequirementComment(models.Model):
     """What somebody said about a requirement, in Markdown."""

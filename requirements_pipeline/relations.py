@@ -4,6 +4,8 @@ import uuid
 from collections.abc import Iterable
 from typing import NoReturn
 
+from django.db.models import QuerySet
+
 from access.callers import Caller
 from access.errors import Invalid
 from access.models import Member, Project
@@ -17,6 +19,11 @@ RELATIONS_AT_MOST = 100
 CHAIN_SHOWN = 10
 
 
+def people_for(project: Project) -> QuerySet[Member]:
+    """Members whom a project's requirements may be given to: they see it and may work in it. By username."""
+    return Member.objects.seeing(project).exclude(role=Role.GUEST).order_by("username")
+
+
 def assignee_named(project: Project, username: str) -> Member | None:
     """The member of this username who sees the project and may work in it; None for an empty name.
 
@@ -25,7 +32,7 @@ def assignee_named(project: Project, username: str) -> Member | None:
     name = username.strip().removeprefix("@")
     if not name:
         return None
-    found = Member.objects.seeing(project).called([name.replace("\x00", "")]).exclude(role=Role.GUEST).first()
+    found = people_for(project).called([name.replace("\x00", "")]).first()
     if found is None:
         raise _problem("assignee", f"Nobody called '{name[:60]}' works in {project.name}.")
     return found

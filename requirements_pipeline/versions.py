@@ -12,6 +12,8 @@ from requirements_pipeline.reading import find_requirement
 
 # What a version keeps, by the names on both models.
 VERSIONED = ("title", "content_md", "acceptance", "priority", "module", "tags", "due_on")
+# PostgreSQL's integer.
+LARGEST_NUMBER = 2**31 - 1
 TEXT_FIELDS = {"content_md": "Content", "acceptance": "Acceptance criteria"}
 PLAIN_FIELDS = {"title": "Title", "priority": "Priority", "module": "Module", "tags": "Tags", "due_on": "Due"}
 
@@ -67,8 +69,11 @@ def compare_requirement_versions(
     caller: Caller, requirement: Requirement, old_number: int, new_number: int
 ) -> RequirementComparison | None:
     """What changed from one version to another; None unless both exist and differ in number."""
-    found = {version.number: version for version in versions_of(caller, requirement)}
-    if old_number == new_number or old_number not in found or new_number not in found:
+    if not 0 < old_number <= LARGEST_NUMBER or not 0 < new_number <= LARGEST_NUMBER:
+        return None
+    versions = find_requirement(caller, requirement_id=requirement.pk).versions
+    found = {version.number: version for version in versions.filter(number__in=[old_number, new_number])}
+    if len(found) < 2:
         return None
     old, new = found[old_number], found[new_number]
     texts = [

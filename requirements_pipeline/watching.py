@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from access.callers import Caller
 from access.errors import Invalid
-from access.models import Notification
+from access.models import Member, Notification
 from access.notifications import notify
 from requirements_pipeline.models import Requirement, RequirementWatch
 from requirements_pipeline.reading import find_requirement
@@ -32,6 +32,12 @@ def watcher_ids(requirement: Requirement) -> set[int]:
     watches = dict(requirement.watches.values_list("member_id", "is_on"))
     by_role = {requirement.author_id, requirement.assignee_id} - {None}
     return {pk for pk in by_role | set(watches) if pk is not None and watches.get(pk, True)}
+
+
+def watchers_of(requirement: Requirement) -> list[Member]:
+    """The members who are told, by username; who sees the project no more is left out."""
+    told = Member.objects.seeing(requirement.project).filter(pk__in=watcher_ids(requirement))
+    return list(told.order_by("username"))
 
 
 def begin_watching(requirement: Requirement, member_ids: Iterable[int]) -> None:

@@ -105,12 +105,9 @@ def save_requirement(
             write_version(caller, requirement)
         else:
             _rewrite(caller, requirement, given)
-        if requirement.assignee_id and requirement.assignee_id != assigned_before:
-            words = f"{caller.name} gave “{requirement.title}” to you."
-            tell(caller, requirement, [requirement.assignee_id], kind="assigned", words=words)
+        _tell_assignee(caller, requirement, assigned_before)
         _relate(caller, requirement, others, linked)
-        if wanted and wanted != requirement.state and requirement.state in WRITABLE_STATES:
-            move_locked(caller, requirement, wanted)
+        _place(caller, requirement, wanted)
     return requirement
 
 
@@ -125,6 +122,10 @@ def edit_requirement(
     module: str | Unset = UNSET,
     tags: Iterable[str] | Unset = UNSET,
     due_on: date | Unset | None = UNSET,
+    assignee: str | Unset = UNSET,
+    depends_on: Iterable[str] | Unset = UNSET,
+    memories: Iterable[uuid.UUID | str] | Unset = UNSET,
+    state: str | Unset = UNSET,
     expected_version: int | None = None,
 ) -> Requirement:
     """Rewrite a requirement that is known by its id, its title too; fields left UNSET keep their value.
@@ -142,11 +143,20 @@ def edit_requirement(
         tags=tags,
         due_on=due_on,
     )
+    wanted = None if isinstance(state, Unset) else _checked_state(state)
     with transaction.atomic():
         lock_project(requirement.project_id)
         locked = locked_requirement(caller, requirement.pk)
         require_version(locked, expected_version)
+        assigned_before = locked.assignee_id
+        if not isinstance(assignee, Unset):
+            given["assignee"] = assignee_named(locked.project, assignee)
         _rewrite(caller, locked, given)
+        _tell_assignee(caller, locked, assigned_before)
+        others = None if isinstance(depends_on, Unset) else named_dependencies(locked.project, depends_on)
+        linked = None if isinstance(memories, Unset) else named_memories(caller, memories)
+        _relate(caller, locked, others, linked)
+        _place(caller, locked, wanted)
     return locked
 
 
@@ -167,6 +177,18 @@ def restore_version(
             raise NotFound(f"'{locked.title}' has no version {number}")
         _rewrite(caller, locked, {name: getattr(earlier, name) for name in VERSIONED})
     return locked
+
+
+def _tell_assignee(caller: Caller, requirement: Requirement, before: int | None) -> None:
+    if requirement.assignee_id and requirement.assignee_id != before:
+        words = f"{caller.name} gave “{requirement.title}” to you."
+        tell(caller, requirement, [requirement.assignee_id], kind="assigned", words=words)
+
+
+def _place(caller: Caller, requirement: Requirement, wanted: RequirementState | None) -> None:
+    """Move between draft and submitted as its writer says; one that is further on keeps its state."""
+    if wanted and wanted != requirement.state and requirement.state in WRITABLE_STATES:
+        move_locked(caller, requirement, wanted)
 
 
 def _rewrite(caller: Caller, requirement: Requirement, given: dict[str, Any]) -> None:

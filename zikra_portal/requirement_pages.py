@@ -1,23 +1,35 @@
 """A requirement's page: what it says, where it stands, what was said about it, and all that was done for it."""
 
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
 
+from access.audit import AuditSubject
 from access.callers import Caller
-from access.errors import NotFound
+from access.errors import Conflict, NotFound
+from access.models import Member
 from access.pages import caller_of
+from access.roles import Role
 from memories.models import Memory
 from memories.rendering import LinkResolver, rendered
-from requirements_pipeline.commenting import comments_on
-from requirements_pipeline.criteria import criteria_of
-from requirements_pipeline.models import Requirement
+from requirements_pipeline.commenting import comments_on, is_own_comment
+from requirements_pipeline.criteria import check_criterion, criteria_of
+from requirements_pipeline.mentions import names_of_mentioned
+from requirements_pipeline.models import STATE_GROUPS, Requirement, RequirementComment
 from requirements_pipeline.reading import find_requirement
+from requirements_pipeline.relations import people_for
+from requirements_pipeline.watching import unwatch, watch, watchers_of
 from requirements_pipeline.wikilinks import linked_memories
+from requirements_pipeline.writing import edit_requirement
+from zikra_portal.deeds import Done, Outcome, answer, attempt, tell
+from zikra_portal.tracing import trace_of_requirement
 
 
 @login_required
@@ -25,7 +37,7 @@ def requirement(request: HttpRequest, requirement_id: uuid.UUID) -> HttpResponse
     """One requirement in sight, with all that belongs to it."""
     caller = caller_of(request)
     found = requirement_in_sight(caller, requirement_id)
-    return render(request, "requirements/requirement.html", {"requirement": found, **_of_requirement(caller, found)})
+    return render(request, "requirements/requirement.html", page_context(caller, found))
 
 
 def requirement_in_sight(caller: Caller, requirement_id: uuid.UUID) -> Requirement:
@@ -36,14 +48,20 @@ def requirement_in_sight(caller: Caller, requirement_id: uuid.UUID) -> Requireme
         raise Http404 from None
 
 
-def _of_requirement(caller: Caller, found: Requirement) -> dict[str, Any]:
-    comments = comments_on(caller, found)
-    resolve = link_resolver(caller, found.project_id, found.content_md, *(row.body_md for row in comments))
+def subject_of(requirement: Requirement) -> AuditSubject:
+    """How a requirement stands in the audit trail."""
+    return AuditSubject("requirement", str(requirement.pk), requirement.title, requirement.project_id)
+
+
+def page_context(caller: Caller, found: Requirement) -> dict[str, Any]:
+    """All that stands on the page."""
     others = Requirement.objects.visible_to(caller)
     return {
-        "content": rendered(found.content_md, resolve) if found.content_md else "",
-        "criteria": criteria_of(found),
-        "comments": [(row, rendered(row.body_md, resolve)) for row in comments],
+        "requirement": found,
+        "caller": caller,
+        "may_write": caller.may(Role.COLLABORATOR),
+        "seen": seen_mark(found),
+        "content": rendered(found.content_md, link_resolver(caller, found.project_id, found.content_md)),
         "waits_for": list(others.filter(blocks=found).order_by("title")),
         "is_awaited_by": list(others.filter(depends_on=found).order_by("title")),
         "memories": list(
@@ -53,14 +71,146 @@ def _of_requirement(caller: Caller, found: Requirement) -> dict[str, Any]:
             .defer("content_md", "resolution")
             .order_by("title")
         ),
-        "history": list(found.moves.all()),
+        "trace": trace_of_requirement(caller, found),
+        **checklist_context(caller, found),
+        **people_context(caller, found),
+        **talk_context(caller, found),
     }
+
+
+def seen_mark(found: Requirement) -> str:
+    """What a reader has seen of a requirement: another one tells that it was rewritten or moved since."""
+    return f"{found.version}.{found.state}"
 
 
 def link_resolver(caller: Caller, project_id: int, *texts: str) -> LinkResolver:
     """Finds the pages of the memories in sight that texts of a project link to."""
-    pages = {
-        key: reverse("admin:memories_memory_change", args=[pk])
-        for key, pk in linked_memories(caller, project_id, texts).items()
-    }
+    pages = {key: reverse("memory", args=[pk]) for key, pk in linked_memories(caller, project_id, texts).items()}
     return pages.get
+
+
+# --- criteria --------------------------------------------------------------------------------------------------------
+
+
+def checklist_context(caller: Caller, found: Requirement) -> dict[str, Any]:
+    """What the checklist's fragment draws."""
+    criteria = criteria_of(found)
+    is_open = found.state not in STATE_GROUPS["resolved"]
+    return {
+        "criteria": criteria,
+        "met_count": sum(criterion.is_met for criterion in criteria),
+        "may_check": caller.may(Role.COLLABORATOR) and is_open,
+    }
+
+
+@login_required
+@require_POST
+def check(request: HttpRequest, requirement_id: uuid.UUID) -> HttpResponse:
+    """Say that a criterion (`number`, `text`) is met (`met=yes`), or that it is not."""
+    caller = caller_of(request)
+    found = requirement_in_sight(caller, requirement_id)
+    number, text = request.POST.get("number", ""), " ".join(request.POST.get("text", "").split())
+    is_met = request.POST.get("met") == "yes"
+
+    def act(caller: Caller) -> Done:
+        place = int(number) if number.isascii() and number.isdigit() and len(number) < 5 else 0
+        if 1 <= place <= len(found.acceptance) and found.acceptance[place - 1] != text:
+            raise Conflict("The criteria were rewritten since this page was loaded; here they are as they stand.")
+        check_criterion(caller, found, place, is_met)
+        return Done(f"Criterion {place} is {'met' if is_met else 'open again'}.", subject_of(found))
+
+    outcome = attempt(request, "check_criterion", act, kind="requirement")
+    return _part(request, found, outcome, "requirements/checklist.html", checklist_context)
+
+
+# --- people ----------------------------------------------------------------------------------------------------------
+
+
+def people_context(caller: Caller, found: Requirement) -> dict[str, Any]:
+    """What the fragment of assignee and watchers draws."""
+    watchers = watchers_of(found)
+    may_write = caller.may(Role.COLLABORATOR)
+    return {
+        "watchers": watchers,
+        "is_watching": caller.member_id in {member.pk for member in watchers},
+        "may_watch": caller.member_id is not None,
+        "may_assign": may_write,
+        "people": _choices(found) if may_write else [],
+    }
+
+
+def _choices(found: Requirement) -> list[Member]:
+    """Who may be chosen: members who work in the project, and who has it now."""
+    people = list(people_for(found.project))
+    return people if found.assignee is None or found.assignee in people else [found.assignee, *people]
+
+
+@login_required
+@require_POST
+def assign(request: HttpRequest, requirement_id: uuid.UUID) -> HttpResponse:
+    """Give it to a member (`assignee`, a username), or to nobody."""
+    found = requirement_in_sight(caller_of(request), requirement_id)
+    wanted, before = request.POST.get("assignee", ""), found.assignee.get_username() if found.assignee else ""
+    if wanted == before:
+        return _part(request, found, Outcome(""), "requirements/people.html", people_context)
+
+    def act(caller: Caller) -> Done:
+        changed = edit_requirement(caller, found, assignee=wanted)
+        name = changed.assignee.get_username() if changed.assignee else "nobody"
+        return Done(f"Given to {name}.", subject_of(changed), detail=name)
+
+    outcome = attempt(request, "save_requirement", act, kind="requirement")
+    return _part(request, found, outcome, "requirements/people.html", people_context)
+
+
+@login_required
+@require_POST
+def set_watch(request: HttpRequest, requirement_id: uuid.UUID) -> HttpResponse:
+    """Tell the reader from now on (`wanted=yes`), or no more."""
+    found = requirement_in_sight(caller_of(request), requirement_id)
+    wanted = request.POST.get("wanted") == "yes"
+
+    def act(caller: Caller) -> Done:
+        (watch if wanted else unwatch)(caller, found)
+        return Done("You are told from now on." if wanted else "You are told no more.", subject_of(found))
+
+    outcome = attempt(request, "watch_requirement" if wanted else "unwatch_requirement", act, kind="requirement")
+    return _part(request, found, outcome, "requirements/people.html", people_context)
+
+
+def _part(request: HttpRequest, found: Requirement, outcome: Outcome, template: str, context: Any) -> HttpResponse:
+    """A part of the page as it is now, for htmx; else the way back to the page, which tells the outcome."""
+    if not request.htmx:  # type: ignore[attr-defined]
+        return answer(request, outcome, reverse("requirement", args=[found.pk]))
+    caller = caller_of(request)
+    fresh = requirement_in_sight(caller, found.pk)
+    if not outcome.is_done:
+        tell(request, outcome)
+    return render(request, template, {"requirement": fresh, "said": outcome.words, **context(caller, fresh)})
+
+
+# --- comments --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ShownComment:
+    """A comment with its words as HTML. is_own: the reader may rewrite it; may_delete: take it away."""
+
+    comment: RequirementComment
+    words: SafeString
+    is_own: bool
+    may_delete: bool
+
+
+def talk_context(caller: Caller, found: Requirement) -> dict[str, Any]:
+    """What the list of comments draws. Three queries at most, however many there are."""
+    rows = comments_on(caller, found)
+    texts = [row.body_md for row in rows]
+    resolve = link_resolver(caller, found.project_id, *texts)
+    named = names_of_mentioned(found.project, texts)
+    may_write, may_delete = caller.may(Role.COLLABORATOR), caller.may(Role.ADMIN)
+    comments = []
+    for row in rows:
+        is_own = may_write and is_own_comment(caller, row)
+        comments.append(ShownComment(row, rendered(row.body_md, resolve, named), is_own, is_own or may_delete))
+    return {"comments": comments, "may_comment": may_write}

@@ -19,7 +19,6 @@ from access.pages import caller_of
 from memories.models import Memory, MemoryUse
 from memories.rendering import rendered
 from memories.uses import given_to_run, made_in_run
-from requirements_pipeline.models import Requirement
 from runs.board import HistoryBounds, HistoryChoices, active_runs, ended_runs, history_choices
 from runs.budgets import budget_warnings
 from runs.drift import drift_of
@@ -28,6 +27,7 @@ from runs.reading import find_run
 from runs.visibility import may_see_cost, may_see_costs, may_see_people
 from zikra_portal.frame import frame_of, projects_asked
 from zikra_portal.tables import Column, Sorting, sorted_page
+from zikra_portal.tracing import Change, chain_of_run
 
 # More runs at once than anybody reads; the board says how many more there are.
 ACTIVE_SHOWN = 200
@@ -189,7 +189,9 @@ def _of_run(caller: Caller, found: Run) -> dict[str, Any]:
         "files_left_out": max(0, len(found.files_modified) - FILES_SHOWN),
         "summary": rendered(found.output_summary) if found.output_summary else "",
         "prompt": _prompt_of(caller, found),
-        "requirement": _requirement_of(caller, found),
+        "commits": [Change.of(told) for told in found.commits],
+        "pull_requests": [Change.of(told) for told in found.pull_requests],
+        "chain": chain_of_run(caller, found),
     }
 
 
@@ -233,10 +235,3 @@ def _prompt_of(caller: Caller, found: Run) -> Memory | None:
         if found.prompt_id
         else None
     )
-
-
-def _requirement_of(caller: Caller, found: Run) -> Requirement | None:
-    """The requirement that it worked on, where it is in sight."""
-    if not found.requirement_id:
-        return None
-    return Requirement.objects.visible_to(caller).only("pk", "title").filter(pk=found.requirement_id).first()

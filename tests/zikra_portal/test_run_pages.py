@@ -258,7 +258,7 @@ def test_a_session_s_page_tells_all_that_is_known_of_it(
         "codex@box", "/srv/app", "1 h 00 min", "exports/rows.py", "Wrote <strong>the</strong> export", "2,000,000",
         "$3.00", "with the table of prices it comes to", "$1.00", "(50.0 %)",
         f'href="/memories/{prompt.pk}/">Review a migration',
-        f'href="/requirements/{requirement.pk}/">Export invoices',
+        f'href="/requirements/{requirement.pk}/"><bdi>Export invoices',
         f'href="/memories/{made.pk}/">Rows are streamed', "run as a prompt, found by search",
     ):  # fmt: skip
         assert words in page

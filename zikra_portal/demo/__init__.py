@@ -1,1 +1,0 @@
-"""Demo data: a believable month of a small team that sells houseplants and brings them by its own vans."""
