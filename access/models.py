@@ -48,8 +48,11 @@ class Project(models.Model):
         ],
     )
     description = models.TextField(blank=True)
+    is_demo = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="Made by the command `demo`, and removed by it."
+    )
     created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
-    history = HistoricalRecords()
+    history = HistoricalRecords(excluded_fields=["is_demo"])
 
     objects = ProjectQuerySet.as_manager()
 
@@ -116,7 +119,11 @@ class Member(AbstractUser):
         default=True, db_default=True, help_text="Also send by mail what the portal has to tell."
     )
 
-    history = HistoricalRecords(excluded_fields=["password", "last_login"])
+    is_demo = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="Made by the command `demo`, and removed by it."
+    )
+
+    history = HistoricalRecords(excluded_fields=["password", "last_login", "is_demo"])
     objects = MemberManager()  # type: ignore[misc]
 
     class Meta(AbstractUser.Meta):

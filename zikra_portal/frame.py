@@ -28,13 +28,18 @@ class Frame:
         """Projects that the reader may switch to, by name; none for who is not logged in."""
         if not isinstance(getattr(self.request, "user", None), Member):
             return []
-        return list(Project.objects.visible_to(caller_of(self.request)).only("pk", "name").order_by("name"))
+        return list(Project.objects.visible_to(caller_of(self.request)).only("pk", "name", "is_demo").order_by("name"))
 
     @cached_property
     def project(self) -> Project | None:
         """The one that `?project=` names, when it is in sight."""
         named = self.request.GET.get("project", "")
         return next((project for project in self.projects if project.name == named), None)
+
+    @property
+    def shows_demo(self) -> bool:
+        """Whether demo data is among what the reader sees."""
+        return any(project.is_demo for project in self.projects)
 
     @cached_property
     def shows_costs(self) -> bool:
