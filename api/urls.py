@@ -6,6 +6,7 @@ from django.urls import path
 from django.views.generic import TemplateView
 from drf_spectacular.views import SpectacularAPIView
 
+from api.capture import views as capture
 from api.views import WebhookView
 
 # Public. Each command's name is the only value of its `command`, which the default hooks would make a component of its own.
@@ -14,6 +15,9 @@ SCHEMA: dict[str, Any] = {"authentication_classes": [], "custom_settings": {"POS
 urlpatterns = [
     path("webhook/zikra", WebhookView.as_view(), name="webhook"),
     path("webhook/zikra/", WebhookView.as_view(schema=None)),
+    path("hook", capture.hook, name="hook"),
+    path("hook/batch", capture.batch, name="hook-batch"),
+    path("identity", capture.identity, name="identity"),
     path("api/schema/", SpectacularAPIView.as_view(**SCHEMA), name="schema"),
     path("api/docs/", TemplateView.as_view(template_name="api/reference.html"), name="reference"),
 ]
