@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -20,8 +21,9 @@ from unfold.widgets import (
 )
 
 from access.admin_base import DOOR, ChoiceFilter, PortalModelAdmin, ProjectFilter, RefusableForm, deed
-from access.appearance import OUTCOME_LOOKS, link_to_subject, state_label
+from access.appearance import CONNECTION_LOOKS, OUTCOME_LOOKS, link_to_subject, scope_in_words, state_label
 from access.callers import Caller
+from access.clients import revoke_client
 from access.members import (
     change_role,
     deactivate_member,
@@ -31,27 +33,12 @@ from access.members import (
     set_password,
     set_projects,
 )
-from access.models import AuditEntry, AuditOutcome, Member, Project, RoleToken
+from access.models import AuditEntry, AuditOutcome, ConnectedClient, Member, Project, RoleToken
 from access.moments import relative_time
 from access.pages import caller_of
 from access.projects import delete_project, describe_project, new_project
 from access.roles import Role
 from access.tokens import MAX_EXPIRY_DAYS, NewToken, make_token, rescope_token, revoke_token, rotate_token
-
-ALL_PROJECTS = "All projects"
-# More names than this make a row unreadable; the page of the object has them all.
-PROJECTS_NAMED = 4
-
-
-def scope_in_words(all_projects: bool, projects: Any) -> str:
-    """The projects of a token or a member, for a list."""
-    if all_projects:
-        return ALL_PROJECTS
-    names = sorted(project.name for project in projects)
-    if not names:
-        return "None"
-    more = len(names) - PROJECTS_NAMED
-    return ", ".join(names[:PROJECTS_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 class ScopeForm(RefusableForm):
@@ -402,6 +389,104 @@ class RoleTokenAdmin(PortalModelAdmin):
         return format_html("{} by {}", relative_time(token.revoked_at), token.revoked_by or "the portal")
 
 
+# --- clients of OAuth ------------------------------------------------------------------------------------------------
+
+
+def is_not_revoked(connection: ConnectedClient) -> bool:
+    """Whether there is anything to end."""
+    return connection.token.revoked_at is None
+
+
+@admin.register(ConnectedClient)
+class ConnectedClientAdmin(PortalModelAdmin):
+    """Clients that members let in: to look at, and to revoke. Role and scope change on the page of the token."""
+
+    subject_kind = "connected client"
+    list_display = ("named", "member", "role", "scope", "let_in", "last_used", "shown_state")
+    search_fields = ("client__name", "client__client_id", "token__member__username")
+    ordering = ("-token__created_at",)
+    may_add = may_change = False
+    deeds = ("revoke",)
+    fields = (
+        "named", "client_id", "leads_to", "member", "role", "scope", "the_token", "let_in", "last_used", "ends",
+        "shown_state", "end_reason",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    def visible(self, caller: Caller) -> QuerySet:
+        """Clients in sight, with what lists show."""
+        return ConnectedClient.objects.visible_to(caller).for_lists()
+
+    @deed(
+        "Revoke",
+        command="revoke_client",
+        role=Role.OWNER,
+        applies=is_not_revoked,
+        look="bad",
+        bulk="Revoke clients",
+        asks="Revoke “{name}”? It is shut out at once, and has to be let in anew.",
+    )
+    def revoke(self, request: HttpRequest, caller: Caller, connection: ConnectedClient, answers: dict[str, Any]) -> str:
+        """Close the door at once."""
+        return f"Revoked {revoke_client(caller, connection)}."
+
+    @admin.display(description="client", ordering="client__name")
+    def named(self, connection: ConnectedClient) -> str:
+        """The name that it gave itself."""
+        return str(connection.client)
+
+    @admin.display(description="client id")
+    def client_id(self, connection: ConnectedClient) -> str:
+        """Its id; an address where it has a document."""
+        return str(connection.client.client_id)
+
+    @admin.display(description="answers go to")
+    def leads_to(self, connection: ConnectedClient) -> str:
+        """Its redirect addresses."""
+        return ", ".join(connection.client.redirect_uris.split())
+
+    @admin.display(description="let in by", ordering="token__member__username")
+    def member(self, connection: ConnectedClient) -> str:
+        """The member in whose name it acts."""
+        return str(connection.token.member)
+
+    @admin.display(description="role", ordering="token__role")
+    def role(self, connection: ConnectedClient) -> str:
+        """The token's role."""
+        return connection.token.get_role_display()
+
+    @admin.display(description="scope")
+    def scope(self, connection: ConnectedClient) -> str:
+        """The token's projects."""
+        return scope_in_words(connection.token.all_projects, connection.token.projects.all())
+
+    @admin.display(description="token")
+    def the_token(self, connection: ConnectedClient) -> SafeString:
+        """Its token's page."""
+        address = reverse("admin:access_roletoken_change", args=[connection.token_id])
+        return format_html('<a href="{}">{}</a>', address, connection.token)
+
+    @admin.display(description="let in", ordering="token__created_at")
+    def let_in(self, connection: ConnectedClient) -> SafeString:
+        """When its member consented."""
+        return relative_time(connection.token.created_at)
+
+    @admin.display(description="last use", ordering="token__last_used_at")
+    def last_used(self, connection: ConnectedClient) -> SafeString:
+        """When it last called."""
+        return relative_time(connection.token.last_used_at)
+
+    @admin.display(description="out unless it comes", ordering="ends_at")
+    def ends(self, connection: ConnectedClient) -> SafeString:
+        """When it is out by itself."""
+        return relative_time(connection.ends_at)
+
+    @admin.display(description="state")
+    def shown_state(self, connection: ConnectedClient) -> SafeString:
+        """The state as a word and a shape."""
+        return state_label(connection.state, CONNECTION_LOOKS[connection.state])
+
+
 # --- members ---------------------------------------------------------------------------------------------------------
 
 
@@ -602,7 +687,7 @@ class DoorFilter(ChoiceFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """The doors there are."""
-        return [(door, door) for door in ("webhook", "mcp", "capture", "admin", "page", "task", "console")]
+        return [(door, door) for door in ("webhook", "mcp", "capture", "oauth", "admin", "page", "task", "console")]
 
     def filtered(self, request: HttpRequest, queryset: QuerySet, value: str) -> QuerySet:
         """Rows of the door."""

@@ -1,5 +1,7 @@
 """How states and audit rows look, on every page alike."""
 
+from typing import Any
+
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -12,11 +14,19 @@ PAGES_OF_KINDS = {
     "memory": "memory",
     "memorytype": "admin:memories_memorytype_change",
     "token": "admin:access_roletoken_change",
+    "connected client": "admin:access_connectedclient_change",
     "project": "admin:access_project_change",
     "member": "admin:access_member_change",
     "requirement": "requirement",
     "run": "run",
 }
+
+ALL_PROJECTS = "All projects"
+# More names than this make a row unreadable; the page of the object has them all.
+PROJECTS_NAMED = 4
+
+# States of a client that a member let in.
+CONNECTION_LOOKS = {"connected": "good", "waiting": "", "expired": "attention", "revoked": "bad"}
 
 
 def state_label(word: str, look: str = "") -> SafeString:
@@ -32,3 +42,14 @@ def link_to_subject(entry: AuditEntry) -> str | SafeString:
     except (KeyError, NoReverseMatch):
         address = ""
     return format_html('<a href="{}">{}</a>', address, words) if address else words
+
+
+def scope_in_words(all_projects: bool, projects: Any) -> str:
+    """The projects of a token or a member, for a list."""
+    if all_projects:
+        return ALL_PROJECTS
+    names = sorted(project.name for project in projects)
+    if not names:
+        return "None"
+    more = len(names) - PROJECTS_NAMED
+    return ", ".join(names[:PROJECTS_NAMED]) + (f" and {more} more" if more > 0 else "")

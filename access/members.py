@@ -13,6 +13,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from access.callers import Caller
+from access.clients import end_connections
 from access.errors import Conflict, Invalid, NotFound, OutOfScope
 from access.models import Member, Membership, Project
 from access.roles import ROLE_ORDER, Role
@@ -103,12 +104,16 @@ def set_password(caller: Caller, member: Member, password: str) -> Member:
 
 
 def deactivate_member(caller: Caller, member: Member) -> Member:
-    """Keep a member out: no login, and their tokens open nothing. Raises Conflict for the last active owner."""
+    """Keep a member out: no login, and their tokens open nothing. Clients that they let in are out for good.
+
+    Raises Conflict for the last active owner.
+    """
     with transaction.atomic():
         locked = _locked(caller, member)
         _keep_an_owner(locked, "deactivated")
         locked.is_active = False
         locked.save(update_fields=["is_active"])
+        end_connections(locked, by=caller.name, reason="its member was deactivated")
     return _refreshed(member)
 
 

@@ -238,6 +238,109 @@ class RoleToken(models.Model):
         return "active"
 
 
+class ConnectedClientQuerySet(models.QuerySet["ConnectedClient"]):
+    """Questions about clients that members let in."""
+
+    def visible_to(self, caller: "Caller") -> Self:
+        """Every client for an owner of everything; for others those that they let in themselves."""
+        if caller.may(Role.OWNER) and caller.project_ids is None:
+            return self
+        return self.filter(token__member_id=caller.member_id or 0)
+
+    def connected(self, now: datetime | None = None) -> Self:
+        """Clients that hold, or can still fetch, a token that opens the door."""
+        return self.filter(token__revoked_at=None, ends_at__gt=now or timezone.now())
+
+    def fetched(self) -> Self:
+        """Clients that came for their token; others broke off after the consent."""
+        return self.exclude(fetched_at=None)
+
+    def for_lists(self) -> Self:
+        """With what lists show, newest first."""
+        rows = self.select_related("client", "token__member").prefetch_related("token__projects")
+        return rows.order_by("-token__created_at", "-pk")
+
+    def of_member(self, member: Member) -> Self:
+        """Clients that a member let in."""
+        return self.filter(token__member=member)
+
+
+class ConnectedClient(models.Model):
+    """A client that a member let in by OAuth: an application, and the role token that is lent to it.
+
+    The token's secret changes each time the client renews it, its row stays: role, projects, uses and revocation are
+    the token's. The refresh tokens of one connection are one family.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    client = models.ForeignKey("oauth2_provider.Application", on_delete=models.PROTECT, related_name="connections")
+    token = models.OneToOneField(RoleToken, on_delete=models.CASCADE, related_name="connection")
+    fetched_at = models.DateTimeField(null=True, editable=False, help_text="When it fetched its first token.")
+    ends_at = models.DateTimeField(help_text="When it is out, unless it renews its token before.")
+    end_reason = models.CharField(max_length=200, blank=True, editable=False)
+
+    objects = ConnectedClientQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "connected client"
+        ordering = ["-token__created_at"]
+
+    def __str__(self) -> str:
+        return str(self.client)
+
+    @property
+    def state(self) -> str:
+        """One word for lists: connected, waiting (for its first token), expired or revoked."""
+        if self.token.revoked_at:
+            return "revoked"
+        if self.ends_at <= timezone.now():
+            return "expired"
+        return "connected" if self.fetched_at else "waiting"
+
+
+class OnceQuerySet(models.QuerySet[Any]):
+    """Questions about secrets that are good for one use."""
+
+    def locked(self, digest: str) -> Any:
+        """The row of a secret's keyed hash, locked until the transaction ends, with its connection; or None."""
+        rows = self.select_for_update(of=("self",)).select_related("connection__token__member", "connection__client")
+        return rows.filter(digest=digest).first()
+
+
+class AuthorizationCode(models.Model):
+    """What a browser carries from the consent to the client, kept as a keyed hash and good for one token request."""
+
+    connection = models.OneToOneField(ConnectedClient, on_delete=models.CASCADE, related_name="code")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    redirect_uri = models.TextField()
+    code_challenge = models.CharField(max_length=43, help_text="SHA-256 of the verifier, base64url.")
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    objects = OnceQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"code of {self.connection_id}"
+
+
+class RefreshToken(models.Model):
+    """What a client renews its token with, kept as a keyed hash and good for one use.
+
+    A used one stays until it would have expired, so that somebody who presents it again is recognised as a thief or as
+    the thief's victim.
+    """
+
+    connection = models.ForeignKey(ConnectedClient, on_delete=models.CASCADE, related_name="refresh_tokens")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True)
+
+    objects = OnceQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"refresh token of {self.connection_id}"
+
+
 class TokenUseFlushQuerySet(models.QuerySet["TokenUseFlush"]):
     """The one row, for the one who flushes."""
 

@@ -24,6 +24,7 @@ MODEL_ROLES: dict[str, dict[str, Role]] = {
     # Members and tokens tell who reaches which project, and are an owner's business.
     "access.member": {"view": Role.OWNER},
     "access.roletoken": {"view": Role.OWNER},
+    "access.connectedclient": {"view": Role.OWNER, "add": None, "change": None},  # type: ignore[dict-item]
     "access.auditentry": {"view": Role.ADMIN, "add": None, "change": None, "delete": None},  # type: ignore[dict-item]
     # It shows what each run cost, whoever ran it.
     "runs.run": {"view": Role.ADMIN, "add": None, "change": None},  # type: ignore[dict-item]

@@ -73,6 +73,22 @@ def count_call(caller: Caller) -> RateState:
     return RateState(calls, limit)
 
 
+def tries_left(kind: str, who: str, most: int, seconds: int) -> bool:
+    """Count one try of a kind by somebody without a token, by address; False when `most` in `seconds` are used up.
+
+    While the Redis server is away nothing is counted, as for tokens.
+    """
+    key = f"zikra:tries:{kind}:{who}:{int(time.time() // seconds)}"
+    try:
+        with _server().pipeline(transaction=False) as pipe:
+            pipe.incr(key)
+            pipe.expire(key, seconds * 2)
+            return int(pipe.execute()[0]) <= most
+    except redis.RedisError as error:
+        log.warning("tries_not_counted", kind=kind, error=str(error))
+        return True
+
+
 def flush_token_uses() -> int:
     """Add the counted uses to the tokens' rows and stamp their last use; answers how many tokens were touched.
 

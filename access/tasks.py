@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from access import notifications, rates
+from access import clients, notifications, rates
 
 
 @shared_task(name="access.flush_token_uses")
@@ -21,3 +21,9 @@ def mail_notification(notification_id: int) -> bool:
 def mail_what_was_missed() -> int:
     """Send mails that no message announced, or that failed."""
     return notifications.mail_what_was_missed()
+
+
+@shared_task(name="access.forget_clients")
+def forget_clients() -> int:
+    """Remove codes, refresh tokens and clients of OAuth that are past use."""
+    return clients.forget_what_is_over()

@@ -76,6 +76,50 @@ def make_token(
     return NewToken(row, secret)
 
 
+def lend_token(
+    caller: Caller,
+    member: Member,
+    label: str,
+    role: Role,
+    *,
+    project_names: Iterable[str] | None,
+    expires_at: datetime,
+) -> RoleToken:
+    """Make a token with a member's own rights, or less, whose secret nobody knows before `renew_secret`.
+
+    Any member may lend, and no more than they have: raises Forbidden for a stronger role, OutOfScope for what lies
+    outside the caller's projects (None means every project), NotFound for a project that does not exist.
+    """
+    caller.require(role)
+    names = _scope_of(caller, project_names)
+    projects = [] if names is None else list(Project.objects.visible_to(caller).filter(name__in=names))
+    if names is not None and len(projects) < len(names):
+        raise NotFound("Project not found")
+    with transaction.atomic():
+        row, _ = _new_row(label=_checked_label(label), role=role, created_by=caller.name, member=member)
+        row.all_projects = names is None
+        row.expires_at = expires_at
+        row.save()
+        row.projects.set(projects)
+    return row
+
+
+def renew_secret(token: RoleToken, expires_at: datetime) -> str:
+    """Give a token another secret and another end; the old secret opens nothing from now on."""
+    fresh, secret = _new_row(label=token.label, role=Role(token.role), created_by=token.created_by, member=token.member)
+    token.prefix, token.digest, token.expires_at = fresh.prefix, fresh.digest, expires_at
+    # No row of history: what changes every hour is not the token's rights.
+    token.skip_history_when_saving = True  # type: ignore[attr-defined]
+    token.save(update_fields=["prefix", "digest", "expires_at"])
+    del token.skip_history_when_saving  # type: ignore[attr-defined]
+    return secret
+
+
+def new_secret() -> str:
+    """A random text in the shape of a token's: what masks tokens masks it too."""
+    return f"{TOKEN_START}_{secrets.token_hex(PREFIX_BYTES)}_{secrets.token_urlsafe(SECRET_BYTES)}"
+
+
 def token_for_secret(secret: str) -> RoleToken | None:
     """The usable token with this text, or None. Found by its prefix, compared in constant time."""
     start, _, rest = secret.partition("_")

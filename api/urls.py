@@ -6,7 +6,7 @@ from django.urls import path
 from django.views.generic import TemplateView
 from drf_spectacular.views import SpectacularAPIView
 
-from api.capture import views as capture
+from api.oauth import endpoints, metadata, registration
 from api.views import WebhookView
 
 # Public. Each command's name is the only value of its `command`, which the default hooks would make a component of its own.
@@ -15,9 +15,14 @@ SCHEMA: dict[str, Any] = {"authentication_classes": [], "custom_settings": {"POS
 urlpatterns = [
     path("webhook/zikra", WebhookView.as_view(), name="webhook"),
     path("webhook/zikra/", WebhookView.as_view(schema=None)),
-    path("hook", capture.hook, name="hook"),
-    path("hook/batch", capture.batch, name="hook-batch"),
-    path("identity", capture.identity, name="identity"),
     path("api/schema/", SpectacularAPIView.as_view(**SCHEMA), name="schema"),
+    # OAuth: what clients read and call by themselves. The consent is a page.
+    path(".well-known/oauth-protected-resource", metadata.protected_resource),
+    path(".well-known/oauth-protected-resource/mcp", metadata.protected_resource, name="oauth-protected-resource-mcp"),
+    path(".well-known/oauth-authorization-server", metadata.authorization_server),
+    path(".well-known/oauth-authorization-server/mcp", metadata.authorization_server),
+    path("oauth/token", endpoints.token, name="oauth-token"),
+    path("oauth/register", registration.register, name="oauth-register"),
+    path("oauth/revoke", endpoints.revoke, name="oauth-revoke"),
     path("api/docs/", TemplateView.as_view(template_name="api/reference.html"), name="reference"),
 ]

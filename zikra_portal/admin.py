@@ -25,7 +25,13 @@ from access.errors import Conflict
 from access.moments import relative_time
 from access.roles import Role
 
-LIBRARY_ADMINS = ("django.contrib.auth.admin", "allauth.account.admin", "allauth.mfa.admin", "django_celery_beat.admin")
+LIBRARY_ADMINS = (
+    "django.contrib.auth.admin",
+    "allauth.account.admin",
+    "allauth.mfa.admin",
+    "django_celery_beat.admin",
+    "oauth2_provider.admin",
+)
 
 for module in LIBRARY_ADMINS:
     import_module(module)

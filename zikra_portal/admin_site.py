@@ -32,6 +32,7 @@ NAVIGATION = (
             ("access.project", "Projects", "folder"),
             ("access.member", "Members", "group"),
             ("access.roletoken", "Tokens", "key"),
+            ("access.connectedclient", "Clients", "extension"),
             ("access.auditentry", "Audit trail", "history"),
         ),
     ),

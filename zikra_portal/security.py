@@ -1,6 +1,7 @@
 """What browsers are told about each page: where scripts, styles and pictures may come from."""
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse
 
@@ -22,10 +23,18 @@ BY_PATH = (("/admin/", ADMIN), ("/api/", API_REFERENCE))
 HEADER = "Content-Security-Policy"
 
 
-def policy_for(path: str) -> str:
-    """The header's value for a path."""
+def policy_for(path: str, *, forms_lead_to: str = "") -> str:
+    """The header's value for a path. forms_lead_to: one more origin to which a form's answer may redirect."""
     directives = next((directives for start, directives in BY_PATH if path.startswith(start)), PAGES)
+    if forms_lead_to:
+        directives = {**directives, "form-action": f"{directives['form-action']} {forms_lead_to}"}
     return "; ".join(f"{name} {value}" for name, value in directives.items())
+
+
+def origin_for_policy(address: str) -> str:
+    """The origin of a checked address as a policy names it. A policy cannot name an IPv6 address, only the scheme."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}:" if ":" in (parts.hostname or "") else f"{parts.scheme}://{parts.netloc}"
 
 
 class ContentSecurityPolicyMiddleware:

@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "simple_history",
     "django_celery_beat",
     "django_structlog",
+    "oauth2_provider",
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -216,13 +217,6 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 # Commands a minute for a token that has no rate of its own; 0 means no limit.
 TOKEN_RATE_PER_MINUTE = env.int("TOKEN_RATE_PER_MINUTE", default=1200)
 IDEMPOTENCY_DAYS = 7
-# Hooks: the largest body in bytes (the contract's 10 MiB); kinds of events that are not kept, such as pre-tool-use;
-# whether events of agents that an agent started are kept beside its own.
-CAPTURE_BODY_BYTES = env.int("CAPTURE_BODY_BYTES", default=10 * 1024 * 1024)
-CAPTURE_DROPPED_EVENTS = frozenset(env.list("CAPTURE_DROPPED_EVENTS", default=[]))
-CAPTURE_SUBAGENTS = env.bool("CAPTURE_SUBAGENTS", default=False)
-# What hooks told is kept so long as it came; runs, pages and handoffs made of it stay.
-CAPTURE_DAYS = env.int("CAPTURE_DAYS", default=30)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["api.authentication.RoleTokenAuthentication"],
@@ -241,6 +235,29 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
 }
+
+# --- OAuth: clients that members let in -------------------------------------------------------------------------
+# Only what the library still decides here: which clients there are and where they may lead. Grants, codes and tokens
+# are the portal's own (access/clients.py), and its server knows no grant but the authorization code.
+OAUTH2_PROVIDER_APPLICATION_MODEL = "oauth2_provider.Application"
+OAUTH2_PROVIDER = {
+    "SCOPES": {"zikra": "The team's memory, with the role and the projects that the member chose"},
+    "ALLOW_LOCALHOST_LOOPBACK": True,
+    "CIMD_ENABLED": True,
+    "CIMD_METADATA_FETCHER": "api.oauth.client_documents.ClientDocuments",
+    "REFRESH_TOKEN_REUSE_PROTECTION": True,
+    **{
+        f"COMPLIANT_BCP_RFC9700_{gate}": True
+        for gate in (
+            "IMPLICIT_GRANT", "PASSWORD_GRANT", "PKCE_METHOD", "ACCESS_TOKEN_TRANSPORT", "AUTHZ_RESPONSE_ISS",
+            "TOKEN_STORAGE", "REFRESH_TOKEN", "REDIRECT_URI_MATCHING", "PKCE_REQUIRED",
+        )
+    },
+}  # fmt: skip
+# The library warns of plain http; api/oauth/redirects.py lets it lead to the member's own machine only.
+SILENCED_SYSTEM_CHECKS = ["oauth2_provider.W008"]
+# Let client-id documents be fetched from this machine and its network: for development and tests alone.
+OAUTH_PRIVATE_CLIENT_DOCUMENTS = env.bool("OAUTH_PRIVATE_CLIENT_DOCUMENTS", default=False)
 
 # --- Search -----------------------------------------------------------------------------------------------------
 # Shares of the two legs in a result's relevance; see memories/ranking.py for what they weigh.

@@ -5,6 +5,8 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from zikra_portal import (
+    client_pages,
+    consent_page,
     cost_pages,
     health,
     home,
@@ -36,6 +38,10 @@ urlpatterns = [
     path("search/", search_page.search_page, name="search"),
     path("prompts/", prompt_pages.prompts, name="prompts"),
     path("hygiene/", hygiene_pages.hygiene, name="hygiene"),
+    # OAuth: the consent, and the clients that were let in.
+    path("oauth/authorize", consent_page.authorize, name="oauth-authorize"),
+    path("clients/", client_pages.clients, name="clients"),
+    path("clients/<uuid:connection_id>/revoke/", client_pages.revoke, name="client-revoke"),
     # The admin, login, and what machines ask.
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),

@@ -21,6 +21,7 @@ LISTS = {
     "access_project": (200, 200, 200),
     "access_member": (200, 403, 403),
     "access_roletoken": (200, 403, 403),
+    "access_connectedclient": (200, 403, 403),
     "access_auditentry": (200, 403, 200),
     "runs_run": (200, 403, 200),
     "runs_modelprice": (200, 403, 200),

@@ -1,1 +1,0 @@
-"""The door of agents' hooks: `/hook`, `/hook/batch`, `/handoff`, `/identity`."""

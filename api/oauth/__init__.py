@@ -1,0 +1,1 @@
+"""OAuth 2.1 for clients that have no place for a token: metadata, registration, tokens, revocation."""
