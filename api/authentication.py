@@ -30,18 +30,25 @@ class RoleTokenAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[None, Caller]:
         """The caller that holds the token. Raises AuthenticationFailed, saying nothing about why."""
-        secret = bearer_secret(request._request)
-        token = token_for_secret(secret) if secret else None
-        address = client_address(request._request)
-        if token is None:
-            _note_refusal(secret, self.door, request_id_of(request._request), address)
+        caller = caller_at(request._request, self.door)
+        if caller is None:
             raise AuthenticationFailed("Unauthorized")
-        request_id = request_id_of(request._request)
-        return None, caller_for_token(token).through(self.door, request_id=request_id, address=address)
+        return None, caller
 
     def authenticate_header(self, request: Request) -> str:
         """What a 401 asks for."""
         return SCHEME
+
+
+def caller_at(request: HttpRequest, door: str) -> Caller | None:
+    """The caller whose token a request bears, or None, after a note of the refusal."""
+    secret = bearer_secret(request)
+    token = token_for_secret(secret) if secret else None
+    request_id, address = request_id_of(request), client_address(request)
+    if token is None:
+        _note_refusal(secret, door, request_id, address)
+        return None
+    return caller_for_token(token).through(door, request_id=request_id, address=address)
 
 
 def bearer_secret(request: HttpRequest) -> str:

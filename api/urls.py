@@ -6,6 +6,7 @@ from django.urls import path
 from django.views.generic import TemplateView
 from drf_spectacular.views import SpectacularAPIView
 
+from api.capture import views as capture
 from api.oauth import endpoints, metadata, registration
 from api.views import WebhookView
 
@@ -15,6 +16,9 @@ SCHEMA: dict[str, Any] = {"authentication_classes": [], "custom_settings": {"POS
 urlpatterns = [
     path("webhook/zikra", WebhookView.as_view(), name="webhook"),
     path("webhook/zikra/", WebhookView.as_view(schema=None)),
+    path("hook", capture.hook, name="hook"),
+    path("hook/batch", capture.batch, name="hook-batch"),
+    path("identity", capture.identity, name="identity"),
     path("api/schema/", SpectacularAPIView.as_view(**SCHEMA), name="schema"),
     # OAuth: what clients read and call by themselves. The consent is a page.
     path(".well-known/oauth-protected-resource", metadata.protected_resource),

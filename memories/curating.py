@@ -1,14 +1,48 @@
 """What people do to keep memories true: confirm, pin, archive."""
 
-from typing import Any
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Self
 
 from django.db import transaction
 from django.utils import timezone
 
 from access.callers import Caller
-from access.errors import NotFound
+from access.errors import Conflict, NotFound
 from access.roles import Role
 from memories.models import NAME_LENGTH, Memory
+
+
+@dataclass(frozen=True)
+class Curation:
+    """What curating changes of a memory, as it stands at one moment: what undoing goes back to."""
+
+    confirmed_at: datetime
+    confirmed_by: str
+    pinned_at: datetime | None
+    pinned_by: str
+    pin_reason: str
+    archived_at: datetime | None
+
+    @classmethod
+    def of(cls, memory: Memory) -> Self:
+        """The memory's present one."""
+        return cls(**{name: getattr(memory, name) for name in cls.__dataclass_fields__})
+
+
+def put_back(caller: Caller, memory: Memory, *, before: Curation, after: Curation) -> Memory:
+    """Take back what one deed of this file did: `after` is how it left the memory, `before` how it found it.
+
+    Needs an admin where a pin goes or comes, or a memory is archived that no confirmation had brought back. Raises
+    Conflict when somebody has confirmed, pinned or archived it since.
+    """
+    is_confirmation = (before.pinned_at, after.archived_at) == (after.pinned_at, None)
+    caller.require(Role.COLLABORATOR if is_confirmation else Role.ADMIN)
+    with transaction.atomic():
+        locked = _locked(caller, memory)
+        if Curation.of(locked) != after:
+            raise Conflict(f"“{locked.title}” was changed by somebody else since; that stands.")
+        return _write(locked, asdict(before))
 
 
 def confirm_memory(caller: Caller, memory: Memory) -> Memory:
@@ -56,13 +90,19 @@ def unarchive_memory(caller: Caller, memory: Memory) -> Memory:
 
 def _change(caller: Caller, memory: Memory, **values: Any) -> Memory:
     with transaction.atomic():
-        visible = (
-            Memory.objects.visible_to(caller).select_for_update(of=("self",)).select_related("project", "memory_type")
-        )
-        locked = visible.filter(pk=memory.pk).first()
-        if locked is None:
-            raise NotFound("Memory not found")
-        for name, value in values.items():
-            setattr(locked, name, value)
-        locked.save(update_fields=list(values))
+        return _write(_locked(caller, memory), values)
+
+
+def _locked(caller: Caller, memory: Memory) -> Memory:
+    visible = Memory.objects.visible_to(caller).select_for_update(of=("self",)).select_related("project", "memory_type")
+    locked = visible.filter(pk=memory.pk).first()
+    if locked is None:
+        raise NotFound("Memory not found")
+    return locked
+
+
+def _write(locked: Memory, values: dict[str, Any]) -> Memory:
+    for name, value in values.items():
+        setattr(locked, name, value)
+    locked.save(update_fields=list(values))
     return locked

@@ -5,6 +5,7 @@ the confirmation's date each time it is asked, so it can never be applied to an 
 """
 
 import math
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
@@ -57,3 +58,61 @@ def confidence_expression() -> Combinable:
 def archive_threshold() -> float:
     """Confidence below which the nightly job archives; a setting."""
     return float(settings.ARCHIVE_THRESHOLD)
+
+
+@dataclass(frozen=True)
+class Fading:
+    """How one memory's confidence goes on from its last confirmation.
+
+    days_passed: since then. points: pairs of days since then and confidence 0…1, from 0 to beyond today, evenly spaced;
+    empty for a memory that does not fade. days_left: until the nightly job archives it, 0 where that is due, None where
+    it never does.
+    """
+
+    days_passed: float
+    points: list[tuple[float, float]]
+    days_left: float | None
+
+
+# Enough for a line that looks smooth at the width of a phone.
+CURVE_POINTS = 40
+# The curve shows so many half-lives, or more where the last confirmation lies longer ago.
+CURVE_HALF_LIVES = 3.0
+CURVE_BEYOND_NOW = 1.25
+
+
+def fading(
+    *, stated: float, age: timedelta, half_life_days: float | None, floor: float, access_count: int, pinned: bool
+) -> Fading:
+    """How a memory fades, by the same formula as `confidence`; arguments as there."""
+    passed = max(age.total_seconds(), 0.0) / SECONDS_PER_DAY
+    if pinned or half_life_days is None:
+        return Fading(passed, [], None)
+
+    def at(days: float) -> float:
+        return confidence(
+            stated=stated,
+            age=timedelta(days=days),
+            half_life_days=half_life_days,
+            floor=floor,
+            access_count=access_count,
+        )
+
+    slowed = half_life_days * (1.0 + READ_SLOWING * math.log1p(access_count))
+    shown = min(max(CURVE_HALF_LIVES * slowed, CURVE_BEYOND_NOW * passed), LONGEST_CURVE_DAYS)
+    step = shown / (CURVE_POINTS - 1)
+    points = [(number * step, at(number * step)) for number in range(CURVE_POINTS)]
+    return Fading(passed, points, _days_left(stated, passed, slowed, min(floor, stated)))
+
+
+# timedelta ends at a thousand million days; a type may be given any half-life.
+LONGEST_CURVE_DAYS = 3_650_000.0
+
+
+def _days_left(stated: float, passed: float, slowed: float, lowest: float) -> float | None:
+    threshold = archive_threshold()
+    if lowest >= threshold:
+        return None
+    if stated < threshold:
+        return 0.0
+    return max(0.0, slowed * math.log2(stated / threshold) - passed) if threshold > 0 else None

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
 
@@ -22,7 +22,16 @@ from access.models import Project
 from access.roles import Role
 from memories.embedding.queue import queue_embedding
 from memories.links import relink, resolve_links_to, title_key
-from memories.models import CONTENT_BYTES, NAME_LENGTH, TAG_LENGTH, TAGS_AT_MOST, TITLE_LENGTH, Memory, MemoryVersion
+from memories.models import (
+    CONTENT_BYTES,
+    NAME_LENGTH,
+    TAG_LENGTH,
+    TAGS_AT_MOST,
+    TITLE_LENGTH,
+    Memory,
+    MemoryType,
+    MemoryVersion,
+)
 from memories.postings import index_terms
 from memories.types import type_named
 
@@ -113,6 +122,93 @@ def save_memory(
         memory.masked_count += masked
         memory.updated_at = timezone.now()
         return _finish(memory, caller, action="updated")
+
+
+def edit_memory(
+    caller: Caller,
+    memory: Memory,
+    *,
+    expected_version: int,
+    title: str | Unset = UNSET,
+    memory_type: str | Unset = UNSET,
+    content_md: str | Unset = UNSET,
+    module: str | Unset = UNSET,
+    resolution: str | Unset = UNSET,
+    tags: Iterable[str] | Unset = UNSET,
+    source_file: str | Unset = UNSET,
+    confidence: float | Unset = UNSET,
+) -> SavedMemory:
+    """Change one memory by its id, its title and type too; it keeps its history and the links that lead to it.
+
+    Fields left UNSET keep their value; saving confirms, as `save_memory` does. expected_version: the one that the
+    changes were made to. Raises Conflict when there is a newer one, Invalid for what cannot be kept and for a title that
+    another memory of the project and type has, NotFound for a memory out of sight or deleted.
+    """
+    caller.require(Role.COLLABORATOR)
+    kind = None if memory_type is UNSET else type_named(memory_type)
+    given, masked = _cleaned(
+        content_md=content_md,
+        module=module,
+        resolution=resolution,
+        tags=tags,
+        source_file=source_file,
+        confidence=confidence,
+    )
+    if title is not UNSET:
+        given["title"], masked_in_title = _checked_title(title)
+        masked += masked_in_title
+    try:
+        with transaction.atomic():
+            return _edit(caller, _locked_at_version(caller, memory, expected_version), kind, given, masked)
+    except IntegrityError as error:
+        raise Conflict("Another memory was given this title at the same moment.", hint="Choose another one.") from error
+
+
+def _edit(caller: Caller, locked: Memory, kind: MemoryType | None, given: dict[str, Any], masked: int) -> SavedMemory:
+    if kind is not None and kind.pk != locked.memory_type_id:
+        given["memory_type"] = kind
+    changed = [name for name, value in given.items() if getattr(locked, name) != value]
+    _confirm(locked, caller)
+    if not changed:
+        locked.save(update_fields=["confirmed_at", "confirmed_by", "archived_at"])
+        return SavedMemory(locked, "unchanged")
+    for name in changed:
+        setattr(locked, name, given[name])
+    _refuse_taken_address(locked)
+    locked.version += 1
+    locked.masked_count += masked
+    locked.updated_at = timezone.now()
+    locked.title_key = title_key(locked.title)
+    saved = _finish(locked, caller, action="updated")
+    if "title" in changed:
+        resolve_links_to(locked)
+    return saved
+
+
+def _locked_at_version(caller: Caller, memory: Memory, expected_version: int) -> Memory:
+    rows = Memory.objects.visible_to(caller).select_related("project", "memory_type").select_for_update(of=("self",))
+    locked = rows.filter(pk=memory.pk).first()
+    if locked is None:
+        raise NotFound("Memory not found")
+    if locked.version != expected_version:
+        newest = MemoryVersion.objects.filter(memory=locked, number=locked.version).first()
+        who = f" by {newest.saved_by}" if newest is not None and newest.saved_by else ""
+        raise Conflict(
+            f"Version {locked.version} was saved{who} while you were editing version {expected_version}.",
+            hint="Compare the two, then save again to put your text on top.",
+            version=locked.version,
+        )
+    return locked
+
+
+def _refuse_taken_address(memory: Memory) -> None:
+    """Say so in words before PostgreSQL does; whoever wins a race for a title is still held by its constraint."""
+    same = Memory.objects.filter(
+        project_id=memory.project_id, memory_type_id=memory.memory_type_id, title=memory.title, deleted_at=None
+    )
+    if same.exclude(pk=memory.pk).exists():
+        problem = f"Another {memory.memory_type_id} of {memory.project.name} has this title."
+        raise Invalid(problem, hint="Edit that one, or choose another title.", fields={"title": [problem]})
 
 
 def restore_version(caller: Caller, memory: Memory, number: int) -> SavedMemory:

@@ -72,11 +72,15 @@ class Bounds:
     since: datetime | None = None
     until: datetime | None = None
     include_archived: bool = False
+    person: str = ""
+    only_archived: bool = False
+    only_pinned: bool = False
 
     @property
     def is_filtered(self) -> bool:
         """Whether anything but the projects bounds the search."""
-        return bool(self.memory_types or self.tags or self.module or self.since or self.until)
+        chosen = self.memory_types or self.tags or self.module or self.since or self.until or self.person
+        return bool(chosen or self.only_archived or self.only_pinned)
 
     def condition(self) -> tuple[str, list[Any]]:
         """SQL over the alias `memory`, and its arguments."""
@@ -93,9 +97,15 @@ class Bounds:
             parts.append(("memory.updated_at >= %s", self.since))
         if self.until:
             parts.append(("memory.updated_at <= %s", self.until))
+        if self.person:
+            parts.append(("memory.created_by = %s", self.person))
         words = ["memory.deleted_at IS NULL"]
-        if not self.include_archived:
+        if self.only_archived:
+            words.append("memory.archived_at IS NOT NULL")
+        elif not self.include_archived:
             words.append("memory.archived_at IS NULL")
+        if self.only_pinned:
+            words.append("memory.pinned_at IS NOT NULL")
         return " AND ".join(words + [part for part, _ in parts]), [argument for _, argument in parts]
 
 
@@ -158,12 +168,15 @@ def search(
     since: datetime | None = None,
     until: datetime | None = None,
     include_archived: bool = False,
+    person: str = "",
+    only_archived: bool = False,
+    only_pinned: bool = False,
     explain: bool = False,
 ) -> SearchAnswer:
     """The memories that answer a query best, in the caller's sight.
 
     query: any text; nothing in it is syntax, but "*" alone asks for the count only. project_ids: None for all in
-    scope. limit: 1…100, clamped. max_tokens: budget over titles and snippets at four characters a token; the first
+    scope. person: who learnt it. limit: 1…100, clamped. max_tokens: budget over titles and snippets at four characters a token; the first
     result always fits. since, until: bounds on the last change. explain: fill `parts` with more than the leg scores.
     Raises Invalid for an empty or over-long query. Nothing is written: reading an answer changes no memory.
     """
@@ -174,8 +187,9 @@ def search(
         problem = f"The query has {len(text)} characters; at most {QUERY_CHARACTERS} are searched for."
         raise Invalid(problem, fields={"query": [problem]})
     bounds = Bounds(
-        _in_scope(caller, project_ids), tuple(memory_types), tuple(tags), module, since, until, include_archived
-    )
+        _in_scope(caller, project_ids), tuple(memory_types), tuple(tags), module, since, until, include_archived,
+        person, only_archived, only_pinned,
+    )  # fmt: skip
     if text == COUNT_ONLY:
         return SearchAnswer([], _count(bounds, ()).total)
     asked = Query.of(text)
@@ -275,7 +289,7 @@ keyword AS (
         JOIN memories_posting AS posting ON posting.term_key = term.key {projects}
         GROUP BY posting.memory_id ORDER BY score DESC, id
     ) AS scored CROSS JOIN LATERAL (
-        SELECT project_id, memory_type_id, tags, module, updated_at, deleted_at, archived_at
+        SELECT project_id, memory_type_id, tags, module, created_by, updated_at, deleted_at, archived_at, pinned_at
         FROM memories_memory WHERE id = scored.id OFFSET 0
     ) AS memory WHERE {condition} ORDER BY scored.score DESC, scored.id LIMIT {most}
 )"""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from memories.analysis import analyse
@@ -21,6 +22,8 @@ _WORD = re.compile(r"\S{1,100}")
 _MARKUP = re.compile(r"`{1,3}|\*{1,3}(?=\S)|(?<=\S)\*{1,3}|^[ \t]{0,3}(?:#{1,6} |> |[-*+] )|\[\[|\]\]|~~", re.MULTILINE)
 _LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\((?:[^()\s]|\([^()\s]{0,100}\)){0,500}\)")
 _WIKILINK = re.compile(r"\[\[([^\[\]|\n]{1,300})(?:\|([^\[\]\n]{1,300}))?\]\]")
+# Parts of what stands between two blanks; identifiers stay whole.
+_PART = re.compile(r"\w+(?:[-'’.]\w+)*")
 _GAPS = re.compile(r"[\s\x00]+")
 
 
@@ -108,3 +111,39 @@ def within_budget(costs: Sequence[int], max_tokens: int) -> tuple[int, int]:
             return count, spent
         spent += cost
     return len(costs), spent
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a text, and whether it is a word of the query."""
+
+    text: str
+    is_met: bool = False
+
+
+def marked(text: str, terms: Collection[str]) -> list[Piece]:
+    """``text`` in pieces, in order and complete, with the words apart that hold one of the query's ``terms``.
+
+    Punctuation around a word stays outside its mark. Plain text still: whoever shows it escapes each piece.
+    """
+    wanted = frozenset(terms)
+    pieces: list[Piece] = []
+    shown = 0
+    for word in _WORD.finditer(text) if wanted else ():
+        if not wanted & _terms_of(word.group()):
+            continue
+        parts = [part.span() for part in _PART.finditer(word.group()) if wanted & _terms_of(part.group())]
+        for start, end in parts or [(0, len(word.group()))]:
+            if word.start() + start > shown:
+                pieces.append(Piece(text[shown : word.start() + start]))
+            pieces.append(Piece(text[word.start() + start : word.start() + end], is_met=True))
+            shown = word.start() + end
+    if shown < len(text):
+        pieces.append(Piece(text[shown:]))
+    return pieces
+
+
+def terms_met(text: str, terms: Collection[str]) -> frozenset[str]:
+    """Those of the query's ``terms`` that the first SCANNED_CHARACTERS of ``text`` hold."""
+    wanted = frozenset(terms)
+    return frozenset().union(*(wanted & _terms_of(word.group()) for word in _WORD.finditer(text[:SCANNED_CHARACTERS])))

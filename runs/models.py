@@ -456,3 +456,85 @@ class PromptPickup(models.Model):
 
     def __str__(self) -> str:
         return f"{self.runner}: {self.prompt_name}"
+
+
+class CapturedKind(models.TextChoices):
+    """What an agent's hook tells of, whatever the agent calls it."""
+
+    SESSION_START = "session-start", "Session start"
+    USER_PROMPT = "user-prompt", "Prompt"
+    PRE_TOOL_USE = "pre-tool-use", "Before a tool"
+    POST_TOOL_USE = "post-tool-use", "After a tool"
+    PRE_COMPACT = "pre-compact", "Before compaction"
+    POST_COMPACTION = "post-compaction", "After compaction"
+    NOTIFICATION = "notification", "Notification"
+    STOP = "stop", "Stop"
+    SESSION_END = "session-end", "Session end"
+    OTHER = "other", "Other"
+
+
+class CapturedEventQuerySet(models.QuerySet["CapturedEvent"]):
+    """Questions about captured events."""
+
+    def visible_to(self, caller: "Caller") -> Self:
+        """Events in the caller's scope."""
+        return self if caller.project_ids is None else self.filter(project_id__in=caller.project_ids)
+
+    def of_session(self, project_id: int, session_id: str) -> Self:
+        """A session's events in the order of their own time."""
+        return self.filter(project_id=project_id, session_id=session_id).order_by("at", "sequence", "pk")
+
+    def waiting(self) -> Self:
+        """Not worked into a run yet."""
+        return self.filter(worked_at=None)
+
+    def received_before(self, moment: datetime) -> Self:
+        """Received before a moment."""
+        return self.filter(received_at__lt=moment)
+
+
+class CapturedEvent(models.Model):
+    """What an agent's hook told, as it arrived: its secrets masked, then its long texts cut. Kept for 30 days.
+
+    `at` is the event's own time, `sequence` its place among events of one time. A background task works events into
+    runs; `outcome` says what became of one. `transcript` holds what a transcript's tail tells of usage, no texts.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="captured_events", db_index=False)
+    ingest_key = models.CharField(max_length=NAME_LENGTH, help_text="The same key in a project is stored once.")
+    session_id = models.CharField(max_length=NAME_LENGTH)
+    kind = models.CharField(max_length=20, choices=CapturedKind.choices)
+    name = models.CharField(max_length=NAME_LENGTH, blank=True, help_text="As the agent calls it.")
+    agent = models.CharField(max_length=NAME_LENGTH, blank=True)
+    machine = models.CharField(max_length=NAME_LENGTH, blank=True)
+    cwd = models.CharField(max_length=1000, blank=True)
+    branch = models.CharField(max_length=NAME_LENGTH, blank=True)
+    token = models.ForeignKey(RoleToken, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
+    member = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
+    person = models.CharField(max_length=NAME_LENGTH, blank=True, help_text="The token's label.")
+    body = models.JSONField(default=dict)
+    transcript = models.JSONField(null=True)
+    client = models.JSONField(default=dict, help_text="What the client tells of itself.")
+    masked_count = models.PositiveIntegerField(default=0)
+    at = models.DateTimeField()
+    sequence = models.BigIntegerField(default=0)
+    received_at = models.DateTimeField(default=timezone.now, db_default=Now())
+    worked_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=20, blank=True)
+
+    objects = CapturedEventQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "ingest_key"], name="one_captured_event_per_key"),
+            models.CheckConstraint(condition=~models.Q(session_id=""), name="a_captured_event_has_a_session"),
+        ]
+        indexes = [
+            models.Index(fields=["project", "session_id", "at", "sequence", "id"], name="captured_of_session"),
+            models.Index(fields=["project", "session_id"], condition=models.Q(worked_at=None), name="captured_waiting"),
+            models.Index(fields=["received_at"], name="captured_received"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.session_id}"

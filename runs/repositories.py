@@ -18,7 +18,7 @@ def project_name_of(directory: str, repository: str = "") -> str:
     Where the directory exists, its repository is asked.
     """
     path = COPIES.sub("", directory)
-    return _as_name(repository) or _as_name(_asked(path)) or _as_name(path)
+    return as_project_name(repository) or as_project_name(_asked(path)) or as_project_name(path)
 
 
 def _asked(directory: str) -> str:
@@ -54,7 +54,7 @@ def _cloned_from(repository: Path) -> str:
     return config.get('remote "origin"', "url", fallback="") or ""
 
 
-def _as_name(place: str) -> str:
-    """The last part of a path or address, as a project may be called."""
+def as_project_name(place: str) -> str:
+    """The last part of a path or address, as a project may be called; "" where nothing of it may."""
     last = re.split(r"[/\\:]", place.strip().rstrip("/\\"))[-1].removesuffix(".git")
     return NOT_IN_A_NAME.sub("-", last).lstrip(".-:@+ ").strip()[:PROJECT_NAME_LENGTH].strip()

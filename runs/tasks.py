@@ -7,6 +7,7 @@ from celery import shared_task
 from access.callers import caller_for_member
 from access.models import Member
 from runs import budgets, repricing, rollups
+from runs.capture import signal, working
 
 
 @shared_task(name="runs.roll_up_finished_days")
@@ -44,3 +45,16 @@ def reprice_runs(member_id: int, first: str, last: str, project_ids: list[int] |
     """Price the runs of a range again, as the member who asked for it may; answers how many changed."""
     caller = caller_for_member(Member.objects.get(pk=member_id, is_active=True))
     return repricing.reprice(caller, date.fromisoformat(first), date.fromisoformat(last), project_ids).changed
+
+
+@shared_task(name="runs.work_captured_events")
+def work_captured_events() -> int:
+    """Work what hooks told into runs; also finds what no message announced."""
+    signal.clear_signal()
+    return working.work_waiting()
+
+
+@shared_task(name="runs.forget_captured_events")
+def forget_captured_events() -> int:
+    """The nightly job: forget what hooks told once it is past its time."""
+    return working.forget_old()

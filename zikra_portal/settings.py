@@ -217,6 +217,13 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 # Commands a minute for a token that has no rate of its own; 0 means no limit.
 TOKEN_RATE_PER_MINUTE = env.int("TOKEN_RATE_PER_MINUTE", default=1200)
 IDEMPOTENCY_DAYS = 7
+# Hooks: the largest body in bytes (the contract's 10 MiB); kinds of events that are not kept, such as pre-tool-use;
+# whether events of agents that an agent started are kept beside its own.
+CAPTURE_BODY_BYTES = env.int("CAPTURE_BODY_BYTES", default=10 * 1024 * 1024)
+CAPTURE_DROPPED_EVENTS = frozenset(env.list("CAPTURE_DROPPED_EVENTS", default=[]))
+CAPTURE_SUBAGENTS = env.bool("CAPTURE_SUBAGENTS", default=False)
+# What hooks told is kept so long as it came; runs, pages and handoffs made of it stay.
+CAPTURE_DAYS = env.int("CAPTURE_DAYS", default=30)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["api.authentication.RoleTokenAuthentication"],

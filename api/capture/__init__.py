@@ -1,0 +1,1 @@
+"""The door of agents' hooks: `/hook`, `/hook/batch`, `/handoff`, `/identity`."""

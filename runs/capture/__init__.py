@@ -1,0 +1,1 @@
+"""Capture: what agents' hooks tell, kept as it comes and then worked into runs."""
