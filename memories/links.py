@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from memories.models import TITLE_LENGTH, Memory, MemoryLink
 
@@ -27,6 +27,27 @@ def linked_titles(text: str) -> Iterator[str]:
         if key and key not in seen and len(seen) < LINKS_AT_MOST:
             seen.add(key)
             yield title
+
+
+def can_be_linked(title: str) -> bool:
+    """Whether a [[wikilink]] can name a title: one with brackets or a bar ends the link too early."""
+    return bool(title.strip()) and not set(title) & set("[]|\n")
+
+
+def replace_links(text: str, key: str, replacement: Callable[[str], str]) -> str:
+    """A text with its links to one folded title replaced; what stands in code is left alone.
+
+    replacement: answers what stands in the text instead, given the words that the link showed.
+    """
+
+    def replaced(match: re.Match[str]) -> str:
+        return replacement((match[2] or "").strip() or match[1].strip()) if title_key(match[1]) == key else match[0]
+
+    parts, end = [], 0
+    for code in CODE.finditer(text):
+        parts += [WIKILINK.sub(replaced, text[end : code.start()]), code[0]]
+        end = code.end()
+    return "".join([*parts, WIKILINK.sub(replaced, text[end:])])
 
 
 def relink(memory: Memory, *, had_links: bool = True) -> None:

@@ -332,6 +332,37 @@ class MemoryUse(models.Model):
         return f"{self.memory_id} in {self.run_id}: {self.how}"
 
 
+class RepairKind(models.TextChoices):
+    """How memories were put in order."""
+
+    CONFIRMED = "confirmed", "Confirmed"
+    ARCHIVED = "archived", "Archived"
+    MERGED = "merged", "Merged"
+    LINKED = "linked", "Linked"
+    REPOINTED = "repointed", "Link repointed"
+    UNBRACKETED = "unbracketed", "Link removed"
+    MADE = "made", "Missing memory made"
+
+
+class Repair(models.Model):
+    """One repair from the page of hygiene, with what it takes to undo it (see memories/repairing.py)."""
+
+    id = models.UUIDField(primary_key=True, default=time_ordered_uuid, editable=False)
+    kind = models.CharField(max_length=12, choices=RepairKind.choices)
+    words = models.CharField(max_length=NAME_LENGTH * 5, help_text="What was done, in a sentence.")
+    steps = models.JSONField(help_text="For each memory what was before and after.")
+    by = models.CharField(max_length=NAME_LENGTH)
+    at = models.DateTimeField(default=timezone.now, db_default=Now())
+    undone_at = models.DateTimeField(null=True)
+    undone_by = models.CharField(max_length=NAME_LENGTH, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.words
+
+
 class Posting(models.Model):
     """One term in one memory: the inverted index of the keyword leg. Written and read by SQL in bulk only.
 

@@ -35,9 +35,12 @@ def memory_counts(caller: Caller) -> MemoryCounts:
     return MemoryCounts(**counts)
 
 
-def newest_memories(caller: Caller, limit: int, project_ids: list[int] | None = None) -> QuerySet[Memory]:
-    """The memories that changed last, neither deleted nor archived, without their long texts."""
+def newest_memories(
+    caller: Caller, limit: int, project_ids: list[int] | None = None, memory_type: str = ""
+) -> QuerySet[Memory]:
+    """The memories that changed last, neither deleted nor archived, without their long texts. memory_type: empty for all."""
     live = Memory.objects.visible_to(caller).live().within(project_ids)
+    live = live.of_type(memory_type) if memory_type else live
     return (
         live.select_related("project", "memory_type")
         .defer("content_md", "resolution")

@@ -21,19 +21,19 @@ def dashboard(caller: Caller) -> dict[str, Any]:
         "open_requirements": Requirement.objects.visible_to(caller).open().count(),
         "types": types_with_memories(caller)[:TYPES_SHOWN],
         "spaces": _spaces(caller),
-        "shows_spaces": _sees_portal(caller),
+        "shows_spaces": sees_portal(caller),
         "team": _team(caller),
         "audit": _audit(caller),
     }
 
 
-def _sees_portal(caller: Caller) -> bool:
+def sees_portal(caller: Caller) -> bool:
     """Whether the caller may know of the portal as a whole."""
     return caller.project_ids is None and caller.may(Role.ADMIN)
 
 
 def _spaces(caller: Caller) -> list[SpaceProgress]:
-    return progress() if _sees_portal(caller) else []
+    return progress() if sees_portal(caller) else []
 
 
 def _team(caller: Caller) -> dict[str, int] | None:

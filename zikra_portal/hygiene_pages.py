@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from access.callers import Caller
 from access.pages import caller_of
+from access.roles import Role
 from memories.hygiene import (
     DEFAULT_STALE_DAYS,
     dead_links,
@@ -82,6 +83,8 @@ def hygiene(request: HttpRequest) -> HttpResponse:
         "shown": shown,
         "page": page,
         "stale_days": DEFAULT_STALE_DAYS,
+        "may_write": caller.may(Role.COLLABORATOR),
+        "may_archive": caller.may(Role.ADMIN),
         "kept": [("project", request.GET["project"])] if request.GET.get("project") else [],
     }
     return render(request, "hygiene/hygiene.html", {**context, "rows": _rows(caller, project_ids, shown, page)})

@@ -10,7 +10,6 @@ from zikra_portal import (
     cost_pages,
     health,
     home,
-    hygiene_pages,
     notification_pages,
     prompt_pages,
     run_pages,
@@ -37,7 +36,7 @@ urlpatterns = [
     # Search, prompts, hygiene.
     path("search/", search_page.search_page, name="search"),
     path("prompts/", prompt_pages.prompts, name="prompts"),
-    path("hygiene/", hygiene_pages.hygiene, name="hygiene"),
+    path("hygiene/", include("zikra_portal.hygiene_urls")),
     # OAuth: the consent, and the clients that were let in.
     path("oauth/authorize", consent_page.authorize, name="oauth-authorize"),
     path("clients/", client_pages.clients, name="clients"),

@@ -1,9 +1,22 @@
-"""The first page: search within scope, what is new, and what to do first."""
+"""The first page: what needs the reader, what is new, and what to do first."""
+
+from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
+from access.roles import Role
+from memories.models import PendingEmbedding
 from memories.saving import save_memory
+from requirements_pipeline.models import RequirementState
+from requirements_pipeline.moves import move_requirement
+from requirements_pipeline.writing import save_requirement
+from runs.budgets import save_budget
+from runs.models import Run
+from runs.recording import log_run, start_run
+from tests.conftest import make_person
 from zikra_portal.security import policy_for
 
 pytestmark = pytest.mark.django_db
@@ -30,20 +43,111 @@ def test_a_fresh_portal_says_what_to_do_first(client, owner, collaborator):
     assert reverse("admin:access_roletoken_add") not in page
 
 
-def test_new_memories_and_projects_are_those_in_scope(client, owner, collaborator, stranger, known):
+def groups(answer):
+    return {group.name: (titles(group.rows), group.count) for group in answer.context["waiting"]}
+
+
+def titles(rows):
+    return [row.requirement.title for row in rows]
+
+
+def body(answer):
+    return " ".join(answer.content.decode().split())
+
+
+def test_each_sees_what_waits_for_them_and_what_is_new_in_their_scope(
+    client, owner, collaborator, stranger, app, secret_project, known
+):
+    save_memory(owner.caller, app, "error", "Locks time out")
+    wish = save_requirement(collaborator.caller, app, "Export rows", assignee="carl")
+    hidden = save_requirement(stranger.caller, secret_project, "Hide the skunk")
+    move_requirement(owner.caller, hidden, RequirementState.REJECTED, reason="It <i>smells</i>.")
+    start_run(owner.caller, app, agent="codex", session_id="live", step="reading")
     seen = {}
     for person in (owner, collaborator, stranger):
         client.force_login(person.member)
         answer = client.get("/")
         seen[person.member.username] = (
-            {memory.title for memory in answer.context["newest"]},
-            {(project.name, project.memories_now) for project in answer.context["busy_projects"]},
+            groups(answer),
+            [memory.title for memory in answer.context["decisions"]],
+            [memory.title for memory in answer.context["errors"]],
+            [run.session_id for run in answer.context["going"]],
+            [notice.kind for notice in answer.context["notices"]],
         )
     assert seen == {
-        "olga": ({"Sessions live in PostgreSQL", "Skunks are hidden"}, {("app", 1), ("skunkworks", 1)}),
-        "carl": ({"Sessions live in PostgreSQL"}, {("app", 1)}),
-        "sven": ({"Skunks are hidden"}, {("skunkworks", 1)}),
+        "olga": ({"promote": ([wish.title], 1)}, ["Sessions live in PostgreSQL"], ["Locks time out"], ["live"], []),
+        "carl": ({"assigned": ([wish.title], 1)}, ["Sessions live in PostgreSQL"], ["Locks time out"], ["live"], []),
+        "sven": ({"back": ([hidden.title], 1)}, [], [], [], ["moved"]),
     }
+    assert "It &lt;i&gt;smells&lt;/i&gt;." in body(answer)
+
+
+def test_a_project_bounds_everything_and_one_out_of_sight_is_not_found(client, owner, collaborator, app, known):
+    save_requirement(collaborator.caller, app, "Export rows")
+    client.force_login(owner.member)
+    answer = client.get("/", {"project": "skunkworks"})
+    assert (groups(answer), answer.context["decisions"]) == ({}, [])
+    assert "Nothing waits for you in skunkworks" in body(answer)
+    assert groups(client.get("/", {"project": "app"})) == {"promote": (["Export rows"], 1)}
+    client.force_login(collaborator.member)
+    assert client.get("/", {"project": "skunkworks"}).status_code == 404
+
+
+def test_what_fails_is_told_to_who_can_mend_it(client, owner, collaborator, app, known):
+    start_run(owner.caller, app, agent="silent", session_id="s", at=timezone.now() - timedelta(days=1))
+    Run.objects.update(last_seen_at=timezone.now() - timedelta(hours=20))
+    save_budget(owner.caller, app, Decimal(1))
+    log_run(owner.caller, app, agent="codex", session_id="t", tokens_input=1, cost_usd=Decimal("0.90"))
+    PendingEmbedding.objects.update(queued_at=timezone.now() - timedelta(hours=2))
+    waiting = PendingEmbedding.objects.count()
+    for person, told in ((owner, True), (collaborator, False)):
+        client.force_login(person.member)
+        page = body(client.get("/"))
+        assert (f"{waiting} memories wait to be embedded" in page) is told
+        assert "has spent" in page
+        assert "1 run fell silent without an end" in page
+
+
+def test_nothing_of_ones_own_is_said_in_words_for_each_role(client, owner, collaborator, app, known):
+    guest = make_person("gus", Role.GUEST, app)
+    for person, words in (
+        (owner, "Requirements to promote or to review"),
+        (collaborator, "Requirements assigned or sent back to you"),
+        (guest, "What others tell you stands here."),
+    ):
+        client.force_login(person.member)
+        page = body(client.get("/"))
+        assert "Nothing waits for you." in page
+        assert words in page
+        assert "No agent works right now." in page
+
+
+def test_the_live_part_answers_alone(client, owner, app, known):
+    start_run(owner.caller, app, agent="codex", session_id="live", step="reading")
+    client.force_login(owner.member)
+    part = client.get("/", headers={"HX-Request": "true"}).content.decode()
+    assert "<html" not in part
+    assert "reading" in part
+
+
+# Session and member 2, the frame's projects and unread notices 2; runs 1; decisions and errors 2; what waits 4; notices 1;
+# budgets 1; the embedder's backlog 2.
+QUERIES_OF_OWNER = 15
+
+
+def test_the_number_of_queries_does_not_grow(client, owner, collaborator, app, known, django_assert_num_queries):
+    client.force_login(owner.member)
+    client.get("/")
+    with django_assert_num_queries(QUERIES_OF_OWNER):
+        client.get("/")
+    for number in range(60):
+        save_memory(owner.caller, app, ["decision", "error"][number % 2], f"Memory {number}")
+        save_requirement(collaborator.caller, app, f"Requirement {number}", assignee="olga")
+        start_run(owner.caller, app, agent="codex", session_id=f"n-{number}")
+    with django_assert_num_queries(QUERIES_OF_OWNER):
+        answer = client.get("/")
+    assert groups(answer)["promote"][1] == groups(answer)["assigned"][1] == 60
+    assert len(answer.context["decisions"]) == 6
 
 
 def test_pages_carry_a_strict_policy_and_no_inline_script(client, owner, known):
