@@ -7,6 +7,7 @@ from django.views.generic import TemplateView
 from drf_spectacular.views import SpectacularAPIView
 
 from api.capture import views as capture
+from api.mcp.view import McpView
 from api.oauth import endpoints, metadata, registration
 from api.views import WebhookView
 
@@ -19,6 +20,8 @@ urlpatterns = [
     path("hook", capture.hook, name="hook"),
     path("hook/batch", capture.batch, name="hook-batch"),
     path("identity", capture.identity, name="identity"),
+    path("mcp", McpView.as_view(), name="mcp"),
+    path("mcp/", McpView.as_view()),
     path("api/schema/", SpectacularAPIView.as_view(**SCHEMA), name="schema"),
     # OAuth: what clients read and call by themselves. The consent is a page.
     path(".well-known/oauth-protected-resource", metadata.protected_resource),

@@ -74,13 +74,18 @@ class WebhookView(APIView):
 
 def json_object(request: HttpRequest) -> dict[str, Any]:
     """The JSON object in a request's body. Raises Refusal for a body that is too large or something else."""
-    try:
-        body = json.loads(_body(request), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        raise Invalid("Request body is not valid JSON", hint='Send for example {"command": "zikra_help"}.') from None
+    body = json_value(request)
     if not isinstance(body, dict):
         raise Invalid("Request body must be a JSON object", hint='Send for example {"command": "zikra_help"}.')
     return body
+
+
+def json_value(request: HttpRequest) -> Any:
+    """The JSON value in a request's body. Raises Refusal for a body that is too large or no JSON."""
+    try:
+        return json.loads(_body(request), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise Invalid("Request body is not valid JSON", hint='Send for example {"command": "zikra_help"}.') from None
 
 
 def _body(request: HttpRequest) -> bytes:

@@ -3,7 +3,7 @@
 from access.models import GLOBAL_PROJECT, Project
 from access.roles import Role
 from api.answers import in_utc
-from api.arguments import OfRun, ProjectArguments, Text, optional_text
+from api.arguments import Identifier, OfRun, ProjectArguments, Text, optional_text
 from api.registry import Call, CommandResult, ProjectUse, command
 from api.uses import note_given, run_that_asks
 from memories.models import NAME_LENGTH, TITLE_LENGTH, Memory, UseKind
@@ -18,6 +18,7 @@ class GetPromptArguments(ProjectArguments, OfRun):
     synonyms = {"prompt_name": ("name", "title")}
 
     prompt_name = Text(max_length=TITLE_LENGTH, help_text="Its name; `name` and `title` are understood too.")
+    id = Identifier(required=False, help_text="Its id, where several prompts share a name.")
     runner = optional_text(NAME_LENGTH, help_text="Which agent runs it: its next `log_run` is linked to the prompt.")
 
 
@@ -37,7 +38,9 @@ def get_prompt(call: Call) -> CommandResult:
     `content_md`, `project`, `access_count`, `version`, `updated_at`.
     """
     asking = run_that_asks(call)
-    prompt = find_prompt(call.caller, call.arguments["prompt_name"], call.project_name)
+    prompt = find_prompt(
+        call.caller, call.arguments["prompt_name"], call.project_name, prompt_id=call.arguments.get("id")
+    )
     note_access(prompt)
     note_given(asking, [prompt.pk], UseKind.PROMPT)
     runner = call.arguments.get("runner", "")
