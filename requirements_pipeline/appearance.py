@@ -18,7 +18,8 @@ STATE_LOOKS = {
 }
 # A word and a shape for each priority: nobody needs to remember which end of the numbers is the urgent one.
 PRIORITIES = {1: ("↑↑", "Urgent"), 2: ("↑", "High"), 3: ("–", "Normal"), 4: ("↓", "Low"), 5: ("↓↓", "Lowest")}
-DAY = "j M Y"
+# The year is told where it is not the reader's own.
+DAY, DAY_AND_YEAR = "j M", "j M Y"
 
 
 def requirement_state(requirement: Requirement) -> SafeString:
@@ -54,7 +55,8 @@ def due_shown(requirement: Requirement, today: date | None = None) -> SafeString
     """The day that it is due, marked in words and by a shape when that is over; empty for one without a day."""
     if requirement.due_on is None:
         return ""
-    day = date_format(requirement.due_on, DAY)
-    if is_overdue(requirement, today):
+    reader_s = today or timezone.localdate()
+    day = date_format(requirement.due_on, DAY if requirement.due_on.year == reader_s.year else DAY_AND_YEAR)
+    if is_overdue(requirement, reader_s):
         return state_label(f"overdue, {day}", "bad")
     return format_html('<span class="nowrap">due {}</span>', day)

@@ -42,10 +42,10 @@ ROWS_FOR_CHOICES = 5000
 class BoardFilters:
     """Which requirements are asked for; an empty value bounds nothing.
 
-    text: words that title, text or module hold, all of them. assignee: a username, or "-" for nobody. author: who wrote
-    it, as it is shown. due: a word of DUE_WORDS. blocked: a word of BLOCKED_WORDS. mine: written by, given to or worked
-    on by the caller's member. status: a state, or a word of STATE_GROUPS; the board has a column for each state and
-    leaves it out.
+    text: words that title, text or criteria hold, all of them; or part of the title or module. assignee: a username, or
+    "-" for nobody. author: who wrote it, as it is shown. due: a word of DUE_WORDS. blocked: a word of BLOCKED_WORDS.
+    mine: written by, given to or worked on by the caller's member. status: a state, or a word of STATE_GROUPS; the
+    board has a column for each state and leaves it out.
     """
 
     text: str = ""
@@ -100,7 +100,7 @@ def asked_requirements(
     }
     rows = rows.filter(**{name: value for name, value in exact.items() if value})
     rows = rows.with_status(filters.status) if filters.status else rows
-    bounds = [*_words(filters.text), _assigned(filters.assignee), _due(filters.due, today or timezone.localdate())]
+    bounds = [_said(filters.text), _assigned(filters.assignee), _due(filters.due, today or timezone.localdate())]
     if filters.mine:
         bounds.append(_of_member(caller.member_id or 0))
     rows = rows.filter(reduce(and_, bounds, Q()))
@@ -170,7 +170,7 @@ def board_choices(caller: Caller, project_ids: list[int] | None = None) -> Board
         tags.update(own_tags)
     return BoardChoices(
         sorted(assignees.items(), key=lambda pair: pair[1].casefold()),
-        *(sorted(words - {""}, key=str.casefold) for words in (authors, modules, tags)),
+        *(sorted(words - {""}, key=lambda word: (word.casefold(), word)) for words in (authors, modules, tags)),
     )
 
 
@@ -195,9 +195,13 @@ def _counted(rows: QuerySet, outer: str) -> Coalesce:
     return Coalesce(Subquery(count, output_field=IntegerField()), 0)
 
 
-def _words(text: str) -> list[Q]:
-    cleaned = text.replace("\x00", "").split()
-    return [Q(title__icontains=word) | Q(content_md__icontains=word) | Q(module__icontains=word) for word in cleaned]
+def _said(text: str) -> Q:
+    """Requirements that hold the words, as everywhere; part of a title or module is enough, too."""
+    words = " ".join(text.replace("\x00", " ").split())
+    if not words:
+        return Q()
+    holding = Requirement.objects.saying(words).order_by().values("pk")
+    return Q(pk__in=holding) | Q(title__icontains=words) | Q(module__icontains=words)
 
 
 def _assigned(username: str) -> Q:

@@ -1,6 +1,7 @@
 """Moving requirements from state to state: one door, each move in one transaction with its row locked, each kept."""
 
 import uuid
+from dataclasses import dataclass
 
 from django.db import transaction
 from django.utils import timezone
@@ -11,7 +12,7 @@ from access.masking import mask
 from access.roles import Role
 from memories.saving import save_memory
 from requirements_pipeline.models import NAME_LENGTH, Requirement, RequirementMove, RequirementState
-from requirements_pipeline.states import require_move
+from requirements_pipeline.states import MOVES, require_move
 from requirements_pipeline.watching import tell, watcher_ids
 
 PROMOTION_TYPES = ("prompt", "decision")
@@ -29,6 +30,55 @@ NEEDS_REASON = frozenset(
         (_S.DONE, _S.IN_PROGRESS),
     }
 )
+
+# What the button of a move says; the verb of the target's own entry unless the way there has one of its own.
+VERBS: dict[RequirementState, str] = {
+    _S.DRAFT: "Back to draft",
+    _S.SUBMITTED: "Submit",
+    _S.PROMOTED: "Promote",
+    _S.IN_PROGRESS: "Start work",
+    _S.IN_REVIEW: "Hand in for review",
+    _S.DONE: "Accept as done",
+    _S.REJECTED: "Reject",
+    _S.ON_HOLD: "Put on hold",
+}
+VERBS_OF_WAYS: dict[tuple[RequirementState, RequirementState], str] = {
+    (_S.PROMOTED, _S.SUBMITTED): "Take the promotion back",
+    (_S.ON_HOLD, _S.SUBMITTED): "Back to submitted",
+    (_S.REJECTED, _S.SUBMITTED): "Submit again",
+    (_S.IN_PROGRESS, _S.PROMOTED): "Give back",
+    (_S.IN_REVIEW, _S.IN_PROGRESS): "Send back to work",
+    (_S.DONE, _S.IN_PROGRESS): "Reopen",
+}
+
+
+@dataclass(frozen=True)
+class PossibleMove:
+    """A move that a caller may make from a state. words: what its button says."""
+
+    source: RequirementState
+    target: RequirementState
+
+    @property
+    def words(self) -> str:
+        """The verb on its button."""
+        return VERBS_OF_WAYS.get((self.source, self.target), VERBS[self.target])
+
+    @property
+    def needs_reason(self) -> bool:
+        """Whether it must be told why."""
+        return (self.source, self.target) in NEEDS_REASON
+
+    @property
+    def may_become_memory(self) -> bool:
+        """Whether the requirement can become a memory with it."""
+        return self.target is _S.PROMOTED and not self.needs_reason
+
+
+def possible_moves(caller: Caller, state: RequirementState | str) -> list[PossibleMove]:
+    """The moves from a state that the caller's role allows, in the order of the table."""
+    source = RequirementState(state)
+    return [PossibleMove(source, target) for target, needed in MOVES[source].items() if caller.may(needed)]
 
 
 def move_requirement(

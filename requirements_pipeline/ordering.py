@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from django.db import transaction
 
 from access.callers import Caller
-from access.errors import Invalid, NotFound
+from access.errors import Conflict, Invalid, NotFound
 from access.roles import Role
 from requirements_pipeline.models import UNRANKED, Requirement
 from requirements_pipeline.relations import lock_project
@@ -34,6 +34,42 @@ def reorder(caller: Caller, ids: Iterable[uuid.UUID]) -> list[Requirement]:
             requirement.rank = rank
         Requirement.objects.bulk_update(placed, ["rank"])
     return placed
+
+
+def place_beside(caller: Caller, requirement: Requirement, other: Requirement, *, after: bool) -> list[Requirement]:
+    """Put an open requirement right before another one of its project and priority, or right after it.
+
+    Places no more than it must: what nobody placed and comes later stays unplaced. Answers the placed ones in their
+    order. Needs an owner. Raises Conflict when one of them is done or rejected, else as reorder.
+    """
+    caller.require(Role.OWNER)
+    if requirement.pk == other.pk:
+        raise _problem("A requirement cannot stand beside itself.")
+    with transaction.atomic():
+        lock_project(requirement.project_id)
+        peers = Requirement.objects.visible_to(caller).filter(
+            project_id=requirement.project_id, priority=requirement.priority
+        )
+        rows = list(peers.open().order_by("rank", "-created_at", "pk").values_list("pk", "rank"))
+        order = [pk for pk, _ in rows]
+        _require_open_peers(caller, requirement, other, order)
+        order.remove(requirement.pk)
+        order.insert(order.index(other.pk) + after, requirement.pk)
+        ranked = sum(1 for _, rank in rows if rank < UNRANKED)
+        was_ranked = dict(rows)[requirement.pk] < UNRANKED
+        needed = max(ranked if was_ranked else ranked + 1, order.index(requirement.pk) + 1)
+        return reorder(caller, order[:needed])
+
+
+def _require_open_peers(caller: Caller, requirement: Requirement, other: Requirement, order: list[uuid.UUID]) -> None:
+    for row in (requirement, other):
+        if row.pk in order:
+            continue
+        if (row.project_id, row.priority) != (requirement.project_id, requirement.priority):
+            raise _problem("Only requirements of one project and one priority stand in one order.")
+        if not Requirement.objects.visible_to(caller).filter(pk=row.pk).exists():
+            raise NotFound("Requirement not found")
+        raise Conflict(f"'{row.title}' is {row.get_state_display().lower()} or has just changed; it keeps no place.")
 
 
 def _locked(caller: Caller, wanted: list[uuid.UUID]) -> list[Requirement]:

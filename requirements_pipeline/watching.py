@@ -1,7 +1,9 @@
 """Who wants to know about a requirement, and telling them."""
 
+from collections import Counter
 from collections.abc import Iterable
 
+from django.db.models import Count
 from django.urls import reverse
 
 from access.callers import Caller
@@ -10,6 +12,9 @@ from access.models import Member, Notification
 from access.notifications import notify
 from requirements_pipeline.models import Requirement, RequirementWatch
 from requirements_pipeline.reading import find_requirement
+
+# Kinds of notices that tell what somebody said.
+TALK = ("commented", "mentioned")
 
 
 def link_to(requirement: Requirement) -> str:
@@ -54,6 +59,12 @@ def tell(
     if not others:
         return []
     return notify(others, requirement.project, kind=kind, words=words, link=link_to(requirement))
+
+
+def unread_talk(caller: Caller) -> Counter[str]:
+    """How many comments and mentions the caller's member has not read yet, by the path of the requirement's page."""
+    told = Notification.objects.of(caller).unread().filter(kind__in=TALK).order_by()
+    return Counter(dict(told.values_list("link").annotate(Count("pk"))))
 
 
 def _set_watch(caller: Caller, requirement: Requirement, *, is_on: bool) -> None:

@@ -105,8 +105,9 @@
     if (isLive(event) && (document.hidden || isSelecting(event.target))) { event.preventDefault(); }
   });
   document.addEventListener("htmx:beforeSwap", function (event) {
-    if (!isLive(event)) { return; }
-    var asked = new URL(event.detail.pathInfo.requestPath, window.location.href).pathname;
+    if (!isLive(event) || event.detail.target !== event.target) { return; }
+    // What a form inside the region is answered with ends in the region's own address, too.
+    var asked = new URL(event.target.getAttribute("hx-get"), window.location.href).pathname;
     var answered = new URL(event.detail.xhr.responseURL || window.location.href, window.location.href).pathname;
     if (event.detail.xhr.status === 200 && asked !== answered) {
       // The session is over: the answer is the login page, which belongs into the window.

@@ -29,6 +29,8 @@ urlpatterns = [
     path("notifications/unread/<int:microseconds>/", notification_pages.unread, name="notifications-unread"),
     path("notifications/mails/", notification_pages.switch_mails, name="notifications-mails"),
     path("notifications/<int:notification_id>/", notification_pages.open_notification, name="notification"),
+    # Requirements: the board and its list.
+    path("requirements/", include("zikra_portal.board_urls")),
     # Requirements: one of them, and writing them.
     path("requirements/", include("zikra_portal.requirement_urls")),
     # Memories.

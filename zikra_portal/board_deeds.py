@@ -1,0 +1,178 @@
+"""What the buttons of the board do: move a requirement, move several, place one beside another."""
+
+import uuid
+from collections.abc import Callable
+from functools import partial
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from access.callers import Caller
+from access.errors import Invalid
+from access.pages import caller_of
+from api.commands.save_requirement import requirement_subject
+from requirements_pipeline.models import Requirement, RequirementState
+from requirements_pipeline.moves import (
+    PROMOTION_TYPES,
+    REASON_LENGTH,
+    PossibleMove,
+    move_requirement,
+    possible_moves,
+    promote_requirement,
+)
+from requirements_pipeline.ordering import place_beside
+from requirements_pipeline.reading import find_requirement
+from zikra_portal.deeds import Done, Outcome, answer, attempt, tell, way_back
+from zikra_portal.requirement_pages import requirement_in_sight
+from zikra_portal.tables import ROWS_A_PAGE
+
+UNDO_REASON = "Undone."
+# So many of those that stayed are named with their reasons; the others are counted.
+REASONS_SHOWN = 5
+
+
+@login_required
+@require_POST
+def move(request: HttpRequest, requirement_id: uuid.UUID) -> HttpResponse:
+    """Move a requirement to the state in `to`; asks for a reason first where one is due and none is given."""
+    caller = caller_of(request)
+    found = requirement_in_sight(caller, requirement_id)
+    wanted, promote_to = _wanted(request)
+    asked = next((known for known in possible_moves(caller, found.state) if known.target == wanted), None)
+    reason = _reason(request)
+    if asked and asked.needs_reason and not reason:
+        return _ask(request, found, asked)
+    act = partial(_moved, found, wanted, reason=reason, promote_to=promote_to)
+    return answer(request, attempt(request, _command(wanted), act, kind="requirement"), reverse("requirements"))
+
+
+def _wanted(request: HttpRequest) -> tuple[str, str]:
+    """The state that is asked for, and what the requirement becomes with it: "promoted-prompt" asks for both."""
+    word = request.POST.get("to") or request.GET.get("to", "")
+    state, _, promote_to = word.partition("-")
+    return (state, promote_to) if promote_to in PROMOTION_TYPES else (word, "")
+
+
+def _reason(request: HttpRequest) -> str:
+    """Why, in words. What takes back the reader's own last move needs no other words than that."""
+    return request.POST.get("reason", "").strip() or (UNDO_REASON if "undo" in request.GET else "")
+
+
+def _command(wanted: str) -> str:
+    return "promote_requirement" if wanted == RequirementState.PROMOTED else "move_requirement"
+
+
+def _ask(request: HttpRequest, found: Requirement, asked: PossibleMove) -> HttpResponse:
+    """A form for the reason: a page of its own, or a dialog on the board."""
+    context = {
+        "requirement": found,
+        "move": asked,
+        "next": way_back(request, reverse("requirement", args=[found.pk])),
+        "reason_length": REASON_LENGTH,
+        "was_left_empty": "reason" in request.POST,
+    }
+    if not request.htmx:  # type: ignore[attr-defined]
+        return render(request, "requirements/ask.html", context, status=400 if context["was_left_empty"] else 200)
+    answer = render(request, "requirements/ask_form.html", context)
+    answer.headers["HX-Retarget"] = "#move-dialog"
+    answer.headers["HX-Reswap"] = "innerHTML"
+    return answer
+
+
+def _moved(found: Requirement, wanted: str, caller: Caller, *, reason: str, promote_to: str = "") -> Done:
+    if wanted not in RequirementState.values:
+        problem = f"There is no state '{wanted[:40]}'."
+        raise Invalid(problem, fields={"to": [problem]})
+    before, target = RequirementState(found.state), RequirementState(wanted)
+    if target is RequirementState.PROMOTED and not PossibleMove(before, target).needs_reason:
+        moved = promote_requirement(caller, found, promote_to)
+    else:
+        moved = move_requirement(caller, found, target, reason=reason)
+    words = f"“{moved.title}” is {target.label.lower()} now"
+    became = f", and also a {promote_to}" if promote_to else ""
+    # What it became stays a memory, so that taking back the move alone would not undo it.
+    undo = "" if promote_to else _way_back_of(caller, moved, before)
+    return Done(f"{words}{became}.", requirement_subject(moved), undo, detail=reason or promote_to)
+
+
+def _way_back_of(caller: Caller, moved: Requirement, before: RequirementState) -> str:
+    """The path that takes a move back, where the table has the way and the caller's role may go it."""
+    if before not in {known.target for known in possible_moves(caller, moved.state)}:
+        return ""
+    return f"{reverse('requirement-move', args=[moved.pk])}?to={before.value}&undo=1"
+
+
+@login_required
+@require_POST
+def move_many(request: HttpRequest) -> HttpResponse:
+    """Move the chosen requirements (`ids`) to one state with one reason; each on its own, so that one may stay."""
+    wanted, _ = _wanted(request)
+    chosen = list(dict.fromkeys(request.POST.getlist("ids")))
+    if 0 < len(chosen) <= ROWS_A_PAGE and wanted in RequirementState.values:
+        act = partial(_named_moved, wanted=wanted, reason=_reason(request))
+        outcomes = [_attempted(request, _command(wanted), partial(act, word)) for word in chosen]
+        _tell_sum(request, RequirementState(wanted), outcomes)
+    else:
+        problem = f"Choose 1 to {ROWS_A_PAGE} requirements and what to do with them."
+        tell(request, Outcome(problem, refusal=Invalid(problem)))
+    return answer(request, Outcome(""), reverse("requirements"))
+
+
+def _attempted(request: HttpRequest, command: str, act: Callable[[Caller], Done]) -> Outcome:
+    """An attempt of several: what is out of sight is told like any other refusal."""
+    try:
+        return attempt(request, command, act, kind="requirement")
+    except Http404:
+        problem = "One of them is out of sight."
+        return Outcome(problem, refusal=Invalid(problem))
+
+
+def _named_moved(word: str, caller: Caller, *, wanted: str, reason: str) -> Done:
+    done = _moved(find_requirement(caller, requirement_id=_identifier(word)), wanted, caller, reason=reason)
+    return Done(done.words, done.subject, detail=done.detail)
+
+
+def _tell_sum(request: HttpRequest, target: RequirementState, outcomes: list[Outcome]) -> None:
+    """One sentence for those that moved, one for those that stayed, with the reasons of the first."""
+    refused = [outcome for outcome in outcomes if not outcome.is_done]
+    moved = len(outcomes) - len(refused)
+    if moved:
+        words = f"{moved} requirement{' is' if moved == 1 else 's are'} {target.label.lower()} now."
+        tell(request, Outcome(words))
+    if refused:
+        reasons = " ".join(dict.fromkeys(outcome.words for outcome in refused[:REASONS_SHOWN]))
+        words = f"{len(refused)} stayed as {'it was' if len(refused) == 1 else 'they were'}: {reasons}"
+        tell(request, Outcome(words, refusal=refused[0].refusal))
+
+
+@login_required
+@require_POST
+def reorder(request: HttpRequest) -> HttpResponse:
+    """Place a requirement beside another one: `place` is "<id> before <id>" or "<id> after <id>"."""
+
+    def act(caller: Caller) -> Done:
+        first, how, second = _place(request.POST.get("place", ""))
+        row, other = (find_requirement(caller, requirement_id=pk) for pk in (first, second))
+        place_beside(caller, row, other, after=how == "after")
+        return Done(f"“{row.title}” comes {how} “{other.title}” now.", requirement_subject(row), detail=how)
+
+    return answer(request, attempt(request, "reorder_requirements", act, kind="requirement"), reverse("requirements"))
+
+
+def _place(words: str) -> tuple[uuid.UUID, str, uuid.UUID]:
+    parts = words.split()
+    if len(parts) != 3 or parts[1] not in ("before", "after"):
+        problem = "A place is told as one id, before or after, and another id."
+        raise Invalid(problem, fields={"place": [problem]})
+    return _identifier(parts[0]), parts[1], _identifier(parts[2])
+
+
+def _identifier(word: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(word)
+    except ValueError:
+        problem = f"'{word[:40]}' is no id of a requirement."
+        raise Invalid(problem, fields={"ids": [problem]}) from None
