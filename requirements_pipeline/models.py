@@ -278,6 +278,32 @@ class RequirementComment(models.Model):
         return f"{self.by} on {self.requirement}"
 
 
+class EditorDraft(models.Model):
+    """What a member typed into the editor and has not saved: of one requirement, or of a new one."""
+
+    id = models.BigAutoField(primary_key=True)
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="editor_drafts")
+    requirement = models.ForeignKey(
+        Requirement,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="drafts",
+        help_text="Empty for one that is not saved yet.",
+    )
+    fields = models.JSONField(default=dict, help_text="The form's fields by their names, as they were typed.")
+    kept_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["member", "requirement"], name="one_draft_per_member_and_requirement", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.member}: {self.requirement or 'a new requirement'}"
+
+
 class RequirementTemplate(models.Model):
     """What a new requirement of a kind starts with. Owners edit these rows and add to them."""
 

@@ -4,11 +4,9 @@ import uuid
 from collections.abc import Iterable
 from typing import NoReturn
 
-from django.db.models import QuerySet
-
 from access.callers import Caller
 from access.errors import Invalid
-from access.models import Member, Project
+from access.models import Member, MemberQuerySet, Project
 from access.roles import Role
 from memories.models import Memory
 from requirements_pipeline.models import Requirement
@@ -19,7 +17,7 @@ RELATIONS_AT_MOST = 100
 CHAIN_SHOWN = 10
 
 
-def people_for(project: Project) -> QuerySet[Member]:
+def people_for(project: Project) -> MemberQuerySet:
     """Members whom a project's requirements may be given to: they see it and may work in it. By username."""
     return Member.objects.seeing(project).exclude(role=Role.GUEST).order_by("username")
 
