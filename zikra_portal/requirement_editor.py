@@ -22,6 +22,7 @@ from access.pages import caller_of
 from access.roles import Role
 from memories.models import Memory
 from memories.rendering import rendered
+from memories.saving import UNSET
 from requirements_pipeline.appearance import PRIORITIES
 from requirements_pipeline.candidates import memory_candidates, requirement_candidates
 from requirements_pipeline.drafts import discard_draft, draft_of, keep_draft
@@ -65,7 +66,7 @@ class EditorForm(forms.Form):
     priority = forms.TypedChoiceField(
         required=False,
         coerce=int,
-        empty_value=3,
+        empty_value="3",
         choices=[(number, f"{number} {word}") for number, (_, word) in PRIORITIES.items()],
     )
     due_on = forms.DateField(required=False, label="Due", widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
@@ -87,8 +88,10 @@ class EditorForm(forms.Form):
         show_hidden_initial=True,
     )
 
-    def __init__(self, project: Project, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, use_required_attribute=False, **options)
+    use_required_attribute = False
+
+    def __init__(self, project: Project, typed: Mapping[str, Any] | None = None, *, initial: dict[str, Any]) -> None:
+        super().__init__(typed, initial=initial)
         known = {member.username: str(member.get_full_name() or member.username) for member in people_for(project)}
         chosen = self["assignee"].value() or ""
         if chosen and chosen not in known:
@@ -100,7 +103,7 @@ class EditorForm(forms.Form):
         told = self.cleaned_data
         values = {
             **{name: told.get(name, "") for name in ("title", "content_md", "module", "assignee")},
-            "priority": told.get("priority"),
+            "priority": int(told["priority"]),
             "due_on": told.get("due_on"),
             **{name: told.get(name, "").splitlines() for name in ("acceptance", "depends_on", "memories")},
             "tags": told.get("tags", "").split(","),
@@ -244,18 +247,15 @@ class Editor:
         return self.draw(form, status=outcome.status, meanwhile=meanwhile, taken=taken)
 
     def _write(self, caller: Caller, form: EditorForm, deed: str) -> Done:
-        state = {} if self.is_placed else {"state": _state_for(deed, self.requirement)}
+        state = UNSET if self.is_placed else _state_for(deed, self.requirement)
         if self.requirement is None:
             given = form.written(set(form.fields) - {"title"})
-            saved = save_requirement(
-                caller, self.project, form.cleaned_data["title"], **given, **state, expected_version=0
-            )
+            title = form.cleaned_data["title"]
+            saved = save_requirement(caller, self.project, title, **given, state=state, expected_version=0)
         else:
-            names = set(form.fields) - (set(RELATIONS) - set(form.changed_data))
+            given = form.written(set(form.fields) - (set(RELATIONS) - set(form.changed_data)))
             expected = _number(self.request.POST.get("over_version", "")) if deed == "over" else self.began_from
-            saved = edit_requirement(
-                caller, self.requirement, **form.written(names), **state, expected_version=expected
-            )
+            saved = edit_requirement(caller, self.requirement, **given, state=state, expected_version=expected)
         discard_draft(caller, self.requirement)
         return Done(_said(saved, deed), subject_of(saved), result=saved)
 
@@ -278,7 +278,9 @@ class Editor:
             return None
         title = " ".join(form.cleaned_data["title"].split())
         namesakes = Requirement.objects.visible_to(self.caller).within([self.project.pk]).titled(title)
-        return namesakes.exclude(pk=self.requirement.pk if self.requirement else None).first()
+        if self.requirement is not None:
+            namesakes = namesakes.exclude(pk=self.requirement.pk)
+        return namesakes.first()
 
 
 def _state_for(deed: str, found: Requirement | None) -> RequirementState:
