@@ -23,6 +23,7 @@ from requirements_pipeline.commenting import comments_on, is_own_comment
 from requirements_pipeline.criteria import check_criterion, criteria_of
 from requirements_pipeline.mentions import names_of_mentioned
 from requirements_pipeline.models import STATE_GROUPS, Requirement, RequirementComment
+from requirements_pipeline.moves import possible_moves
 from requirements_pipeline.reading import find_requirement
 from requirements_pipeline.relations import people_for
 from requirements_pipeline.watching import unwatch, watch, watchers_of
@@ -61,6 +62,7 @@ def page_context(caller: Caller, found: Requirement) -> dict[str, Any]:
         "caller": caller,
         "may_write": caller.may(Role.COLLABORATOR),
         "seen": seen_mark(found),
+        "moves": possible_moves(caller, found.state),
         "content": rendered(found.content_md, link_resolver(caller, found.project_id, found.content_md)),
         "waits_for": list(others.filter(blocks=found).order_by("title")),
         "is_awaited_by": list(others.filter(depends_on=found).order_by("title")),

@@ -1,5 +1,6 @@
 """A requirement's page: who sees it, what stands on it, and what it costs the database."""
 
+import re
 import uuid
 from datetime import date
 from decimal import Decimal
@@ -314,3 +315,23 @@ def test_the_page_takes_so_many_queries_however_much_stands_on_it(
     fill(30)
     with django_assert_num_queries(PAGE_QUERIES):
         client.get(page_of(requirement))
+
+
+def test_the_reader_is_offered_exactly_the_moves_of_their_role(client, owner, collaborator, app, requirement):
+    guest = make_person("gus", Role.GUEST, app)
+    offered = {}
+    for person in (owner, collaborator, guest):
+        client.force_login(person.member)
+        page = client.get(page_of(requirement)).content.decode()
+        offered[person.member.username] = re.findall(r'name="to" value="([^"]+)"', page)
+    assert offered == {
+        "olga": ["draft", "promoted", "promoted-prompt", "promoted-decision", "rejected", "on_hold"],
+        "carl": ["draft"],
+        "gus": [],
+    }
+    client.force_login(owner.member)
+    move = reverse("requirement-move", args=[requirement.pk])
+    answer = client.post(move, {"to": "promoted", "next": page_of(requirement)})
+    assert answer["Location"] == page_of(requirement)
+    requirement.refresh_from_db()
+    assert requirement.state == "promoted"
