@@ -39,7 +39,7 @@ def tool_name(command: Command) -> str:
 
 
 def list_tools(visit: Visit) -> list[dict[str, Any]]:
-    """Every tool of the caller's role, by name."""
+    """Every tool of the caller's role: the commands by name, then the two of fixed names."""
     return [tool.definition for tool in _tools().values() if visit.caller.may(tool.command.role)]
 
 
@@ -58,13 +58,13 @@ def call_tool(visit: Visit, name: str, arguments: dict[str, Any]) -> dict[str, A
 
 @cache
 def _tools() -> dict[str, Tool]:
-    """Every tool by its name, sorted."""
+    """Every tool by its name, in the order of lists."""
     found = {tool_name(command): _tool_of(command) for command in registry.all()}
     for connector in connectors.CONNECTORS:
         command = registry.find(connector.command_name)
         assert command is not None, f"the connector's tool {connector.name} needs the command {connector.command_name}"
         found[connector.name] = Tool(command, connector.definition, connector.shape, connector.arguments)
-    return dict(sorted(found.items()))
+    return found
 
 
 def _tool_of(command: Command) -> Tool:

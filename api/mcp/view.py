@@ -56,7 +56,10 @@ class McpView(APIView):
     def post(self, request: Request) -> Response:
         """Answer a message, or several of the oldest revision."""
         value = _body(request)
-        visit = _visit(request)
+        try:
+            visit = _visit(request)
+        except ProtocolError as error:
+            return Response(error_body(readable_id(value), error), status=error.status)
         if isinstance(value, list):
             return _answer_all(visit, request, value)
         status, body, headers = _answer(visit, request, value)

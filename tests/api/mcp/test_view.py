@@ -200,7 +200,7 @@ def test_each_broken_message_of_a_batch_is_told_apart(post, collaborator):
 def test_an_unknown_revision_is_told_the_known_ones(post, collaborator, version):
     response = post(collaborator, PING, **{"mcp-protocol-version": version})
 
-    assert response.status_code == 400
+    assert (response.status_code, response.json()["id"]) == (400, 1)
     assert response.json()["error"] == {
         "code": -32022,
         "message": "Unsupported protocol version: this server speaks 2026-07-28, 2025-11-25, 2025-06-18, 2025-03-26.",
