@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from zikra_portal import memory_deeds, memory_editor, memory_pages
+from zikra_portal import memory_deeds, memory_editor, memory_graph, memory_pages
 
 urlpatterns = [
     path("", memory_pages.memories, name="memories"),
+    path("graph/", memory_graph.graph, name="memory-graph"),
     path("new/", memory_editor.new, name="memory-new"),
     path("<uuid:memory_id>/", memory_pages.memory, name="memory"),
     path("<uuid:memory_id>/edit/", memory_editor.edit, name="memory-edit"),

@@ -32,3 +32,9 @@ def share_bar(value: float) -> SafeString:
         '<span class="figures">{0}&nbsp;%</span>',
         percent,
     )
+
+
+@register.filter
+def plain(number: float) -> str:
+    """A number as SVG reads it, whatever the reader's language."""
+    return f"{number:g}"
