@@ -5,6 +5,7 @@ that an ordinary server cannot meet are listed here, so that any other failure, 
 """
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from tests.agents.bearer_door import bearer_door
 from tests.agents.conftest import AGENTS
 
 pytestmark = AGENTS
+# The suite's directories: the scenario and the moment.
+RESULTS_OF = re.compile(r"server-(.+?)-\d{4}-\d\d-\d\dT[\d-]+Z")
 SCENARIO_MILLISECONDS = 120_000
 
 # Checks that call a tool, prompt or resource of the suite's own server.
@@ -68,7 +71,7 @@ PASSED = {
 def checks_in(results: Path) -> list[dict[str, str]]:
     """Every check that was made, with the name of its scenario."""
     return [
-        {**check, "scenario": file.parent.name.removeprefix("server-").rpartition("-20")[0]}
+        {**check, "scenario": RESULTS_OF.fullmatch(file.parent.name)[1]}
         for file in results.rglob("checks.json")
         for check in json.loads(file.read_text())
     ]
