@@ -19,6 +19,7 @@ urlpatterns = [
     path("webhook/zikra/", WebhookView.as_view(schema=None)),
     path("hook", capture.hook, name="hook"),
     path("hook/batch", capture.batch, name="hook-batch"),
+    path("handoff", capture.handoff, name="handoff"),
     path("identity", capture.identity, name="identity"),
     path("mcp", McpView.as_view(), name="mcp"),
     path("mcp/", McpView.as_view()),

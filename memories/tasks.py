@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from memories import archiving, postings
+from memories import archiving, postings, session_pages
 from memories.embedding import queue, spaces, working
 from memories.models import EmbeddingSpace
 
@@ -34,3 +34,9 @@ def count_common_terms() -> int:
 def archive_faded() -> int:
     """The nightly job: archive what has faded below the threshold."""
     return archiving.archive_faded()
+
+
+@shared_task(name="memories.write_session_pages")
+def write_session_pages() -> int:
+    """Write the pages of sessions that have gone on."""
+    return session_pages.write_due_pages()

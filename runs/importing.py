@@ -179,14 +179,14 @@ def _has_news(run: Run, session: Session) -> bool:
         return False
     rows = {row.model: TokenCounts.of(row) for row in run.usage.all()}
     is_late = last_at < max(run.last_seen_at, run.finished_at or run.last_seen_at)
-    for model, counts in _named_alike(session.usage, rows).items():
+    for model, counts in named_alike(session.usage, rows).items():
         before = rows.get(model, TokenCounts())
         if before != (before.highest(counts) if is_late else before.updated(counts)):
             return True
     return run.is_active and run.is_stale()
 
 
-def _named_alike(usage: dict[str, TokenCounts], rows: Iterable[str]) -> dict[str, TokenCounts]:
+def named_alike(usage: dict[str, TokenCounts], rows: Iterable[str]) -> dict[str, TokenCounts]:
     """Usage under the names that the run's models have already, where they differ only in how they are written."""
     known = {folded_name(model): model for model in rows if model}
     named: dict[str, TokenCounts] = {}
@@ -212,7 +212,7 @@ def _told(session: Session, run: Run | None, machine: str) -> Told:
     told: dict[str, Any] = {
         "session_id": session.session_id,
         "at": last_at,
-        "usage": [ModelTokens(model, counts) for model, counts in _named_alike(session.usage, rows).items()],
+        "usage": [ModelTokens(model, counts) for model, counts in named_alike(session.usage, rows).items()],
         "files_modified": _files(session, run),
     }
     if last_at is not None and started_at is not None:

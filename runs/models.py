@@ -222,6 +222,10 @@ class EventKind(models.TextChoices):
     RESUMED = "resumed", "Came back"
     REPORTED = "reported", "Reported"
     FINISHED = "finished", "Finished"
+    PROMPT = "prompt", "Asked"
+    TOOL = "tool", "Used"
+    ERROR = "error", "Failed"
+    COMPACTED = "compacted", "Compacted"
 
 
 class RunEvent(models.Model):
@@ -538,3 +542,243 @@ class CapturedEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.session_id}"
+
+
+class CapturedSessionQuerySet(models.QuerySet["CapturedSession"]):
+    """Questions about captured sessions."""
+
+    def with_page_due(self) -> Self:
+        """Sessions whose page is behind what is known of them."""
+        return self.filter(page_due_at__isnull=False).order_by("page_due_at", "pk")
+
+
+class CapturedSession(models.Model):
+    """What the captured events of a run add up to: its digest (see runs/capture/digest.py) and its page's whereabouts."""
+
+    run = models.OneToOneField(Run, primary_key=True, on_delete=models.CASCADE, related_name="captured")
+    digest = models.JSONField(default=dict)
+    has_work = models.BooleanField(default=False, help_text="A prompt was given or a tool used.")
+    page_due_at = models.DateTimeField(null=True, help_text="Since when its page is to be written.")
+    page_id = models.UUIDField(null=True, help_text="The memory that is its page.")
+    page_is_kept = models.BooleanField(default=False, help_text="A person accepted another text for it.")
+
+    objects = CapturedSessionQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["page_due_at"], condition=models.Q(page_due_at__isnull=False), name="session_page_due")
+        ]
+
+    def __str__(self) -> str:
+        return f"captured: {self.run_id}"
+
+
+class MachineQuerySet(models.QuerySet["Machine"]):
+    """Questions about machines."""
+
+    def of(self, caller: "Caller") -> Self:
+        """The caller's own machines."""
+        return self.filter(holder=holder_of(caller))
+
+
+def holder_of(caller: "Caller") -> str:
+    """Whom a machine belongs to: the member, else the token of nobody's."""
+    return f"member:{caller.member_id}" if caller.member_id is not None else f"token:{caller.token_id}"
+
+
+class Machine(models.Model):
+    """A machine that a person's agents run on, as its client told of itself last."""
+
+    id = models.BigAutoField(primary_key=True)
+    holder = models.CharField(max_length=60, help_text="member:ID, or token:ID where the token is nobody's.")
+    name = models.CharField(max_length=NAME_LENGTH)
+    member = models.ForeignKey(Member, null=True, on_delete=models.CASCADE, related_name="machines")
+    token = models.ForeignKey(RoleToken, null=True, on_delete=models.SET_NULL, related_name="machines")
+    agents = ArrayField(models.CharField(max_length=NAME_LENGTH), default=list)
+    client_version = models.CharField(max_length=60, blank=True)
+    backlog = models.PositiveIntegerField(null=True, help_text="Events that still waited there.")
+    backlog_seconds = models.PositiveIntegerField(null=True, help_text="How long the oldest of them had waited.")
+    untrusted = ArrayField(
+        models.CharField(max_length=60), default=list, help_text="Agents whose hooks nobody trusted yet."
+    )
+    first_event_at = models.DateTimeField(default=timezone.now)
+    last_event_at = models.DateTimeField(default=timezone.now)
+
+    objects = MachineQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-last_event_at"]
+        constraints = [models.UniqueConstraint(fields=["holder", "name"], name="one_machine_per_holder_and_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+SUMMARY_LENGTH = 3000
+
+
+class HandoffState(models.TextChoices):
+    """What became of a handoff."""
+
+    OPEN = "open", "Open"
+    ACCEPTED = "accepted", "Accepted"
+    EXPIRED = "expired", "Expired"
+
+
+class HandoffQuerySet(models.QuerySet["Handoff"]):
+    """Questions about handoffs."""
+
+    def visible_to(self, caller: "Caller") -> Self:
+        """Handoffs in the caller's scope."""
+        return self if caller.project_ids is None else self.filter(project_id__in=caller.project_ids)
+
+    def within(self, project_ids: list[int] | None) -> Self:
+        """Handoffs of these projects; None for no bound."""
+        return self if project_ids is None else self.filter(project_id__in=project_ids)
+
+    def open(self) -> Self:
+        """Waiting for a session."""
+        return self.filter(state=HandoffState.OPEN)
+
+    def claimable_by(self, caller: "Caller") -> Self:
+        """Assigned to nobody, or to the caller."""
+        mine = models.Q(assigned_to=None)
+        return self.filter(mine | models.Q(assigned_to_id=caller.member_id) if caller.member_id else mine)
+
+
+class Handoff(models.Model):
+    """Where a session left off, for the next one in its project, whatever the agent. One session gets it.
+
+    An automatic one is made at a session's end; of those from one directory only the newest is open.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="handoffs")
+    from_run = models.ForeignKey(Run, null=True, on_delete=models.SET_NULL, related_name="handoffs")
+    from_session = models.CharField(max_length=NAME_LENGTH, blank=True)
+    from_agent = models.CharField(max_length=NAME_LENGTH, blank=True)
+    from_member = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+    from_person = models.CharField(max_length=NAME_LENGTH, blank=True)
+    cwd = models.CharField(max_length=1000, blank=True)
+    summary = models.CharField(max_length=SUMMARY_LENGTH)
+    open_questions = ArrayField(models.CharField(max_length=SUMMARY_LENGTH), default=list)
+    next_steps = ArrayField(models.CharField(max_length=SUMMARY_LENGTH), default=list)
+    files_touched = ArrayField(models.CharField(max_length=1000), default=list)
+    is_automatic = models.BooleanField(default=False)
+    state = models.CharField(max_length=10, choices=HandoffState.choices, default=HandoffState.OPEN)
+    assigned_to = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL, related_name="handoffs")
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now())
+    accepted_at = models.DateTimeField(null=True)
+    accepted_session = models.CharField(max_length=NAME_LENGTH, blank=True)
+    accepted_agent = models.CharField(max_length=NAME_LENGTH, blank=True)
+    accepted_member = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+    accepted_person = models.CharField(max_length=NAME_LENGTH, blank=True)
+    ended_reason = models.CharField(max_length=NAME_LENGTH, blank=True, help_text="Why an expired one is over.")
+
+    objects = HandoffQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state=HandoffState.ACCEPTED, accepted_at__isnull=False)
+                | models.Q(state__in=[HandoffState.OPEN, HandoffState.EXPIRED], accepted_at=None),
+                name="an_accepted_handoff_has_its_time",
+            ),
+            models.UniqueConstraint(
+                fields=["project", "cwd"],
+                condition=models.Q(state=HandoffState.OPEN, is_automatic=True),
+                name="one_open_automatic_handoff_per_place",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["project", "-created_at"], condition=models.Q(state=HandoffState.OPEN), name="handoff_open"
+            ),
+            models.Index(
+                fields=["project", "accepted_session"],
+                condition=models.Q(state=HandoffState.ACCEPTED),
+                name="handoff_accepted",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.from_agent or self.from_person}: {self.summary[:60]}"
+
+
+class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
+    """Questions about checkpoints."""
+
+    def visible_to(self, caller: "Caller") -> Self:
+        """Checkpoints in the caller's scope."""
+        return self if caller.project_ids is None else self.filter(project_id__in=caller.project_ids)
+
+
+class Checkpoint(models.Model):
+    """What a session knew before its context was compacted, to be given back afterwards."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="checkpoints")
+    session_id = models.CharField(max_length=NAME_LENGTH)
+    agent = models.CharField(max_length=NAME_LENGTH, blank=True)
+    member = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+    person = models.CharField(max_length=NAME_LENGTH, blank=True)
+    task = models.CharField(max_length=SUMMARY_LENGTH, blank=True)
+    files = ArrayField(models.CharField(max_length=1000), default=list)
+    decisions = ArrayField(models.CharField(max_length=SUMMARY_LENGTH), default=list)
+    errors = ArrayField(models.CharField(max_length=SUMMARY_LENGTH), default=list)
+    next_steps = ArrayField(models.CharField(max_length=SUMMARY_LENGTH), default=list)
+    is_automatic = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now())
+
+    objects = CheckpointQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [models.CheckConstraint(condition=~models.Q(session_id=""), name="a_checkpoint_has_a_session")]
+        indexes = [models.Index(fields=["project", "session_id", "-created_at"], name="checkpoint_of_session")]
+
+    def __str__(self) -> str:
+        return f"{self.session_id} {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class PinnedFactQuerySet(models.QuerySet["PinnedFact"]):
+    """Questions about pinned facts."""
+
+    def visible_to(self, caller: "Caller") -> Self:
+        """Facts in the caller's scope."""
+        return self if caller.project_ids is None else self.filter(project_id__in=caller.project_ids)
+
+    def holding(self, project_id: int, session_id: str) -> Self:
+        """Facts that hold in a session: its own, and those of its whole project; the oldest first."""
+        return self.filter(project_id=project_id, session_id__in=["", session_id], released_at=None).order_by(
+            "created_at", "pk"
+        )
+
+
+class PinnedFact(models.Model):
+    """A fact that every compaction gives back whole, and why it matters. Without a session it holds in its project."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="pinned_facts")
+    session_id = models.CharField(max_length=NAME_LENGTH, blank=True)
+    fact = models.CharField(max_length=SUMMARY_LENGTH)
+    reason = models.CharField(max_length=500, blank=True)
+    member = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+    person = models.CharField(max_length=NAME_LENGTH, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now())
+    released_at = models.DateTimeField(null=True)
+
+    objects = PinnedFactQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["created_at"]
+        constraints = [models.CheckConstraint(condition=~models.Q(fact=""), name="a_pinned_fact_says_something")]
+        indexes = [
+            models.Index(
+                fields=["project", "session_id"], condition=models.Q(released_at=None), name="pinned_fact_holding"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.fact[:80]

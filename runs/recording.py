@@ -195,6 +195,19 @@ def add_changes(caller: Caller, run: Run, *, commits: Iterable[str] = (), pull_r
     return locked
 
 
+def note_happenings(run: Run, happenings: Iterable[tuple[EventKind, str, datetime]], *, step: str = "") -> None:
+    """Write lines of a run's timeline that hooks told: kind, words (masked already), time. Each is told once.
+
+    step: what it is doing now, in a few words; kept unless blank.
+    """
+    RunEvent.objects.bulk_create(
+        [RunEvent(run=run, kind=kind, text=text[:STEP_LENGTH], at=at) for kind, text, at in happenings]
+    )
+    if step:
+        run.step = step[:STEP_LENGTH]
+        run.save(update_fields=["step"])
+
+
 def pick_up_prompt(caller: Caller, project: Project, runner: str, prompt_id: uuid.UUID, prompt_name: str) -> None:
     """Remember that a runner fetched a prompt, so that its next run in this project is linked to it.
 

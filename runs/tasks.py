@@ -6,7 +6,7 @@ from celery import shared_task
 
 from access.callers import caller_for_member
 from access.models import Member
-from runs import budgets, repricing, rollups
+from runs import budgets, handoffs, repricing, rollups
 from runs.capture import signal, working
 
 
@@ -58,3 +58,9 @@ def work_captured_events() -> int:
 def forget_captured_events() -> int:
     """The nightly job: forget what hooks told once it is past its time."""
     return working.forget_old()
+
+
+@shared_task(name="runs.look_after_handoffs")
+def look_after_handoffs() -> int:
+    """Give back what sessions claimed and never used, and expire what nobody took for long."""
+    return handoffs.give_back_unused() + handoffs.expire_old()

@@ -26,6 +26,8 @@ JOBS = (
     Job("Count common terms", "memories.count_common_terms", every=timedelta(minutes=5)),
     # A hook wakes the task itself; the sweep finds what no message announced.
     Job("Work what hooks told", "runs.work_captured_events", every=timedelta(minutes=1)),
+    Job("Give back handoffs that nobody used", "runs.look_after_handoffs", every=timedelta(minutes=5)),
+    Job("Write session pages that are due", "memories.write_session_pages", every=timedelta(minutes=1)),
     Job("Forget what hooks told long ago", "runs.forget_captured_events", daily_at=(3, 50)),
     Job("Sum up days that are over", "runs.roll_up_finished_days", daily_at=(2, 30)),
     Job("Return dropped requirements", "requirements_pipeline.return_dropped", every=timedelta(minutes=1)),

@@ -10,6 +10,7 @@ from access.callers import Caller
 from access.errors import Invalid
 from access.models import Member, Project
 from access.roles import Role
+from api.capture.delivery import text_for_start
 from api.capture.door import as_json, capture_door, json_in
 from api.running import refused
 from runs.capture.keeping import Client, Hook, Kept, Outcome, keep_hooks
@@ -41,6 +42,13 @@ def batch(request: HttpRequest, caller: Caller) -> HttpResponse:
     results = [told_of(index, result) for index, result in enumerate(kept)]
     accepted = sum(not result.outcome.value.startswith("dropped") for result in kept)
     return JsonResponse({"accepted": accepted, "results": results})
+
+
+@capture_door("GET")
+def handoff(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """What a session's start is told, as Markdown: the handoff that it gets, or what its compaction left out."""
+    words = words_of(request.META.get("QUERY_STRING", ""))
+    return HttpResponse(text_for_start(caller, words), content_type="text/markdown; charset=utf-8")
 
 
 @capture_door("GET")

@@ -181,7 +181,7 @@ def _read(caller: Caller, hook: Hook, client: Client, received_at: datetime) -> 
     if len(key) > NAME_LENGTH:
         raise _problem("ingest_key", f"has more than {NAME_LENGTH} characters.")
     return _Event(
-        project=_project_named(caller, words, cwd),
+        project=project_meant(caller, words, cwd),
         session_id=session_id,
         kind=hooks.kind_of(name),
         name=name,
@@ -197,8 +197,11 @@ def _read(caller: Caller, hook: Hook, client: Client, received_at: datetime) -> 
     )
 
 
-def _project_named(caller: Caller, words: dict[str, str], cwd: str) -> str:
-    """The project that is meant: the named one, else the token's only one, else the repository's or directory's."""
+def project_meant(caller: Caller, words: dict[str, str], cwd: str) -> str:
+    """The project that a request means: the named one, else the token's only one, else the repository's or directory's.
+
+    words: those of the query. Raises Invalid for a name that no project can have; who may use it is asked later.
+    """
     named = words.get("project", "").strip()
     if not named and caller.default_project != GLOBAL_PROJECT:
         return caller.default_project
