@@ -27,7 +27,7 @@ from zikra_portal.frame import frame_of, projects_asked
 
 NEWEST_SHOWN = 6
 WAITING_SHOWN = 5
-NOTICES_SHOWN = 5
+NOTICES_SHOWN = 4
 RUNS_SHOWN = 6
 # Enough to count the stale ones of any team's morning.
 RUNS_LOOKED_AT = 200
