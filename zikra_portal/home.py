@@ -46,8 +46,7 @@ class WaitingRow:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Requirements that wait for the reader in one way. count: how many in all; more: the words by which the
-    board shows all of them."""
+    """Requirements that wait for the reader in one way. count: how many in all; more: where all of them stand."""
 
     name: str
     label: str
@@ -93,13 +92,14 @@ def _needs(request: HttpRequest, caller: Caller, project_ids: list[int] | None) 
     project = frame_of(request).project
 
     def listed(**words: str) -> str:
-        return urlencode({**words, **({"project": project.name} if project else {})})
+        wanted = {"view": "list", **words, "project": project.name if project else ""}
+        return f"{reverse('requirements')}?{urlencode({name: value for name, value in wanted.items() if value})}"
 
     waiting = [
         _waiting("promote", "To promote", listed(status="submitted"), waiting_for_promotion(caller, project_ids)),
         _waiting("review", "To review", listed(status="in_review"), waiting_for_review(caller, project_ids)),
-        _waiting("assigned", "Assigned to you", listed(mine="yes"), given_to(caller, project_ids)),
-        _waiting("back", "Sent back to you", listed(mine="yes"), sent_back_to(caller, project_ids)),
+        _waiting("assigned", "Assigned to you", listed(mine="on"), given_to(caller, project_ids)),
+        _waiting("back", "Sent back to you", listed(mine="on"), sent_back_to(caller, project_ids)),
     ]
     told = Notification.objects.of(caller).unread().select_related("project").order_by("-pk")
     return {"waiting": [group for group in waiting if group.count], "notices": list(told[:NOTICES_SHOWN])}

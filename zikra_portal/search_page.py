@@ -133,7 +133,7 @@ def _memories(asked: Asked) -> tuple[Group, SearchAnswer, str]:
 def _requirements(asked: Asked) -> Group:
     said = Requirement.objects.visible_to(asked.caller).within(asked.project_ids).saying(asked.words)
     rows = said.select_related("project").defer("content_md", "acceptance")
-    return _group("requirements", asked.address("admin:requirements_pipeline_requirement_changelist"), rows)
+    return _group("requirements", asked.address("requirements", view="list"), rows)
 
 
 def _runs(asked: Asked) -> Group:

@@ -147,6 +147,8 @@ def test_the_number_of_queries_does_not_grow(client, owner, collaborator, app, k
     with django_assert_num_queries(QUERIES_OF_OWNER):
         answer = client.get("/")
     assert groups(answer)["promote"][1] == groups(answer)["assigned"][1] == 60
+    leads = {group.name: client.get(group.more).context["page"].paginator.count for group in answer.context["waiting"]}
+    assert leads == {"promote": 60, "assigned": 60}
     assert len(answer.context["decisions"]) == 6
 
 

@@ -19,7 +19,6 @@ from zikra_portal.templatetags.prompts import fetch_line
 
 pytestmark = pytest.mark.django_db
 PROMPTS = "/prompts/"
-NOW = timezone.now()
 
 
 def prompt(person, project, title, **fields):
@@ -78,8 +77,9 @@ def test_each_sees_the_prompts_of_their_scope(client, owner, collaborator, stran
 
 
 def test_sums_are_those_of_the_runs_in_scope(owner, collaborator, stranger, app, known):
+    last = timezone.now() + timedelta(hours=1)
     active = start_run(owner.caller, app, agent="codex", session_id="live")
-    Run.objects.filter(pk=active.pk).update(prompt_id=known.pk, started_at=NOW + timedelta(minutes=1))
+    Run.objects.filter(pk=active.pk).update(prompt_id=known.pk, started_at=last)
     sums = prompt_sums(collaborator.caller, [known.pk])[known.pk]
     assert sums == PromptSums(
         runs=4,
@@ -88,7 +88,7 @@ def test_sums_are_those_of_the_runs_in_scope(owner, collaborator, stranger, app,
         total_usd=Decimal(3),
         mean_usd=Decimal("1.5"),
         mean_duration=timedelta(seconds=70),
-        last_run_at=NOW + timedelta(minutes=1),
+        last_run_at=last,
     )
     assert prompt_sums(stranger.caller, [known.pk]) == {}
     assert prompt_sums(owner.caller, []) == {}

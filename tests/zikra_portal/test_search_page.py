@@ -88,6 +88,8 @@ def test_a_project_bounds_every_group_and_one_out_of_sight_is_not_found(client, 
         "prompts": ([], 0),
     }
     assert f'href="{reverse("memories")}?q=store&amp;project=skunkworks"' in body(answer)
+    leads = [client.get(group.more).context["page"].paginator.count for group in answer.context["groups"][1:]]
+    assert leads == [1, 1, 0]
     client.force_login(collaborator.member)
     assert client.get(SEARCH, {"q": "store", "project": "skunkworks"}).status_code == 404
 
