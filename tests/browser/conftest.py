@@ -21,6 +21,9 @@ ARGUMENTS = [
 PASSWORD = "correct horse battery"
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
+# What the browser says of answers that a walk means to get.
+EXPECTED_FAILURES = ("net::ERR_FAILED", "status of 409")
+
 # The marks of every file of walks: `pytestmark = WALK`.
 WALK = [
     pytest.mark.browser,
@@ -46,7 +49,8 @@ def browser() -> Iterator[Browser]:
 def open_page(browser, live_server):
     """Opens pages; at the end none may have broken its policy or thrown.
 
-    expects_failures: for walks in which the portal is made unreachable, which the browser itself complains about.
+    expects_failures: for walks in which the portal is made unreachable or refuses a form for a conflict, which the
+    browser itself complains about.
     """
     complaints: list[str] = []
     contexts = []
@@ -59,7 +63,10 @@ def open_page(browser, live_server):
             "console",
             lambda message: (
                 message.type == "error"
-                and not (expects_failures and ("net::ERR_FAILED" in message.text or message.text.startswith("htmx:")))
+                and not (
+                    expects_failures
+                    and (message.text.startswith("htmx:") or any(word in message.text for word in EXPECTED_FAILURES))
+                )
                 and complaints.append(f"{page.url}: {message.text}")
             ),
         )
