@@ -105,9 +105,10 @@ def _public_addresses(parts: SplitResult) -> list[str]:
 
 
 def _may_be_asked(address: str) -> bool:
-    if _ip_is_public(address):
-        return True
-    if not settings.OAUTH_PRIVATE_CLIENT_DOCUMENTS:
-        return False
     known = ipaddress.ip_address(address)
-    return known.is_loopback or known.is_private
+    meant = (known.ipv4_mapped or known) if isinstance(known, ipaddress.IPv6Address) else known
+    if _ip_is_public(address):
+        # Multicast counts as global; no document lives there.
+        return not meant.is_multicast
+    # Link-local addresses stay out: clouds keep their machines' credentials there.
+    return settings.OAUTH_PRIVATE_CLIENT_DOCUMENTS and meant.is_private and not meant.is_link_local

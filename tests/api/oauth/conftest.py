@@ -3,13 +3,16 @@
 import base64
 import hashlib
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from django.test import Client
 
+from tests.api.oauth.document_server import DocumentServer, make_certificate, serving
 from tests.conftest import Person
 
 CALLBACK = "https://chat.example.com/callback"
@@ -127,3 +130,22 @@ def chat(client: Client, db: None) -> App:
     answer = registered(client)
     assert answer.status_code == 201, answer.content
     return App(Client(enforce_csrf_checks=True), Client(), answer.json()["client_id"])
+
+
+@pytest.fixture
+def documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[DocumentServer]:
+    """An https server for clients' documents on this machine, which the setting lets the portal ask."""
+    certificate, key = make_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    settings.OAUTH_PRIVATE_CLIENT_DOCUMENTS = True
+    with serving(certificate, key) as server:
+        server.serves(
+            {
+                "client_id": server.client_id,
+                "client_name": "Desk",
+                "redirect_uris": [CALLBACK],
+                "grant_types": ["authorization_code", "refresh_token"],
+                "token_endpoint_auth_method": "none",
+            }
+        )
+        yield server
