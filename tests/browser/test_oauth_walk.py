@@ -269,7 +269,6 @@ def test_the_consent_and_the_list_fit_every_screen(open_page, program, owner, ap
     errand.result()
     for address in (
         "/clients/",
-        "/oauth/authorize?client_id=nobody",
         f"/clients/{ConnectedClient.objects.get().pk}/revoke/",
     ):
         page.goto(address)
