@@ -1,6 +1,7 @@
 """How requirements look, on every page alike: their states, priorities and due dates."""
 
 from datetime import date
+from functools import cache
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -27,12 +28,14 @@ def requirement_state(requirement: Requirement) -> SafeString:
     return state_shown(requirement.state)
 
 
+@cache
 def state_shown(state: str) -> SafeString:
     """A state by its value ("in_progress"), as a word and a shape."""
     known = RequirementState(state)
     return state_label(str(known.label), STATE_LOOKS.get(known, ""))
 
 
+@cache
 def priority_shown(priority: int) -> SafeString:
     """A priority from 1 to 5 as a shape and a word, with the number on hover."""
     shape, word = PRIORITIES[priority]

@@ -86,6 +86,11 @@ class Board:
         """How many requirements the filters leave."""
         return sum(column.count for column in (*self.flow, *self.aside))
 
+    @property
+    def is_worked_on(self) -> bool:
+        """Whether a card tells for how long somebody works on it."""
+        return any(card.claimed_at for column in (*self.flow, *self.aside) for card in column.cards)
+
 
 def asked_requirements(
     caller: Caller, project_ids: list[int] | None, filters: BoardFilters, today: date | None = None

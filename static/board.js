@@ -45,6 +45,10 @@
 
   function isPoll(event) { return event.detail.requestConfig ? event.detail.requestConfig.elt === board : event.detail.elt === board; }
 
+  document.addEventListener("htmx:configRequest", function (event) {
+    var moment = document.getElementById("board-moment");
+    if (event.detail.elt === board && moment) { event.detail.headers["Board-Stamp"] = moment.getAttribute("data-stamp"); }
+  });
   document.addEventListener("htmx:beforeRequest", function (event) {
     if (isPoll(event) && (isBusy() || moved)) {
       missed = true;
@@ -138,6 +142,14 @@
       menu.querySelector("summary").focus();
     }
   });
+  board.addEventListener("click", function (event) {
+    var button = event.target.closest('button[form="place-form"]');
+    if (!button) { return; }
+    event.preventDefault();
+    wentWith = button.closest("[data-card]").getAttribute("data-card");
+    sendPlace(button.value);
+    closeMenus(null);
+  });
   board.addEventListener("submit", function (event) {
     var card = event.target.closest("[data-card]");
     if (!card) { return; }
@@ -217,8 +229,16 @@
   function place(card, slot) {
     keepPlace(card);
     slot.other.parentElement.insertBefore(card, slot.after ? slot.other.nextElementSibling : slot.other);
-    placeForm.elements.place.value = wentWith + (slot.after ? " after " : " before ") + slot.other.getAttribute("data-card");
+    sendPlace(wentWith + (slot.after ? " after " : " before ") + slot.other.getAttribute("data-card"));
+  }
+
+  // The field is off unless a script fills it: a button brings its own value.
+  function sendPlace(words) {
+    var field = placeForm.querySelector("input[name=place]");
+    field.value = words;
+    field.disabled = false;
     placeForm.requestSubmit();
+    field.disabled = true;
   }
 
   function moveTo(card, column) {

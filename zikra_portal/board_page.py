@@ -5,15 +5,20 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cached_property
+from hashlib import sha256
+from typing import Any, Self
 from urllib.parse import urlencode
 
 from django import forms
 from django.contrib.auth.decorators import login_required
+from django.contrib.messages import get_messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.safestring import mark_safe
 
 from access.callers import Caller
 from access.pages import caller_of
@@ -23,6 +28,7 @@ from requirements_pipeline.board import (
     BLOCKED_WORDS,
     DUE_WORDS,
     NOBODY,
+    Board,
     BoardChoices,
     BoardColumn,
     BoardFilters,
@@ -42,6 +48,10 @@ STATUS_WORDS = {
     "pending": "Not yet promoted",
     "resolved": "Done or rejected",
 }
+# static/board.js sends with a poll what the board that it shows carries.
+STAMP_HEADER = "Board-Stamp"
+# Stands for the id of any requirement where markup is drawn for many of them.
+ANY = uuid.UUID(int=0)
 COLUMNS = (
     Column("title", "Title", ("title",)),
     Column("state", "State", ("state",)),
@@ -109,29 +119,71 @@ def requirements(request: HttpRequest) -> HttpResponse:
     if request.GET.get("view") == "list":
         return render(request, "requirements/list.html", _list(request, caller, project_ids))
     if request.htmx:  # type: ignore[attr-defined]
-        context = _board(request, caller, project_ids, BoardForm(request).filters())
-        return render(request, "requirements/board_now.html", context)
+        return _board_now(request, _Shown.asked(caller, project_ids, BoardForm(request).filters()))
     form = BoardForm(request, board_choices(caller, project_ids))
-    context = _board(request, caller, project_ids, form.filters())
+    context = _board(request, _Shown.asked(caller, project_ids, form.filters()))
     return render(request, "requirements/board.html", {**context, "form": form, **_around(request)})
+
+
+def _board_now(request: HttpRequest, shown: "_Shown") -> HttpResponse:
+    """The board alone. A poll that has seen the same already gets no more than the moment: most polls do."""
+    seen = request.headers.get(STAMP_HEADER) == shown.stamp
+    if not seen or len(get_messages(request)):
+        return render(request, "requirements/board_now.html", _board(request, shown))
+    answer = render(request, "requirements/unchanged.html")
+    answer.headers["HX-Reswap"] = "none"
+    return answer
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What the board shows to whom. unread: comments that the reader has not read, by the requirement's path."""
+
+    caller: Caller
+    board: Board
+    unread: Counter[str]
+    filters: BoardFilters
+    is_of_one_project: bool
+    now: datetime
+
+    @classmethod
+    def asked(cls, caller: Caller, project_ids: list[int] | None, filters: BoardFilters) -> Self:
+        """Three queries, whatever it holds."""
+        board = board_of(caller, project_ids, filters)
+        return cls(caller, board, unread_talk(caller), filters, project_ids is not None, timezone.now())
+
+    @cached_property
+    def stamp(self) -> str:
+        """Another one for another picture, to the minute."""
+        columns = [
+            (column.state.value, column.count, [_told(card) for card in column.cards])
+            for column in (*self.board.flow, *self.board.aside)
+        ]
+        worked = self.now.strftime("%H:%M") if self.board.is_worked_on else ""
+        told = (self.caller.role, timezone.localdate(), worked, sorted(self.unread.items()), columns)
+        return sha256(repr(told).encode()).hexdigest()
+
+
+def _told(card: Requirement) -> tuple[Any, ...]:
+    """What a card tells of its requirement."""
+    names = (*("pk", "title", "priority", "rank", "due_on", "module", "claimed_by", "claimed_at"), "acceptance")
+    facts = [getattr(card, name) for name in (*names, "waits_for", "criteria_met")]  # type: ignore[misc]
+    return (*facts, str(card.assignee), card.project.name)
 
 
 @dataclass(frozen=True)
 class Card:
-    """A requirement on the board. above, below: those of its project and priority beside it, which it may change places
-    with; None where there is none, or the reader places nothing. unread: comments that the reader has not read."""
+    """A requirement on the board. address: of its page. menu: its buttons. above, below: those of its project and
+    priority beside it, which it may change places with; None where there is none, or the reader places nothing. unread:
+    comments that the reader has not read. worked_for: how long somebody has been working on it."""
 
     requirement: Requirement
+    address: str
+    menu: str
     above: uuid.UUID | None
     below: uuid.UUID | None
     unread: int
-    now: datetime
-
-    @property
-    def worked_for(self) -> timedelta | None:
-        """How long somebody has been working on it."""
-        claimed_at = self.requirement.claimed_at
-        return self.now - claimed_at if claimed_at else None
+    worked_for: timedelta | None
 
 
 @dataclass(frozen=True)
@@ -139,7 +191,7 @@ class ShownColumn:
     """A column with what the reader may do there. list_address: where all of its requirements are."""
 
     column: BoardColumn
-    moves: list[PossibleMove]
+    has_moves: bool
     cards: list[Card]
     may_place: bool
     list_address: str
@@ -150,46 +202,54 @@ class ShownColumn:
         return self.column.state in STATE_GROUPS["resolved"]
 
 
-def _board(
-    request: HttpRequest, caller: Caller, project_ids: list[int] | None, filters: BoardFilters
-) -> dict[str, Any]:
-    board = board_of(caller, project_ids, filters)
-    unread = unread_talk(caller)
+def _board(request: HttpRequest, shown: _Shown) -> dict[str, Any]:
     return {
-        "flow": [_shown(request, caller, column, unread) for column in board.flow],
-        "aside": [_shown(request, caller, column, unread) for column in board.aside],
-        "count": board.count,
-        "is_of_one_project": project_ids is not None,
-        "is_bound": filters != BoardFilters(),
-        "may_write": caller.may(Role.COLLABORATOR),
+        "flow": [_column(request, shown, column) for column in shown.board.flow],
+        "aside": [_column(request, shown, column) for column in shown.board.aside],
+        "count": shown.board.count,
+        "stamp": shown.stamp,
+        "is_of_one_project": shown.is_of_one_project,
+        "is_bound": shown.filters != BoardFilters(),
+        "may_write": shown.caller.may(Role.COLLABORATOR),
         "clear": _address(request, keep=("project",)),
     }
 
 
-def _shown(request: HttpRequest, caller: Caller, column: BoardColumn, unread: Counter[str]) -> ShownColumn:
-    may_place = caller.may(Role.OWNER) and column.state not in STATE_GROUPS["resolved"]
-    return ShownColumn(
-        column,
-        possible_moves(caller, column.state),
-        list(_cards(column.cards, unread, may_place)),
-        may_place,
-        _address(request, view="list", status=column.state.value),
-    )
+def _column(request: HttpRequest, shown: _Shown, column: BoardColumn) -> ShownColumn:
+    moves = possible_moves(shown.caller, column.state)
+    may_place = shown.caller.may(Role.OWNER) and column.state not in STATE_GROUPS["resolved"]
+    menu = _menu(request, moves) if column.cards else ""
+    list_address = _address(request, view="list", status=column.state.value)
+    cards = list(_cards(column.cards, menu, shown, may_place))
+    return ShownColumn(column, bool(moves), cards, may_place, list_address)
 
 
-def _cards(requirements: list[Requirement], unread: Counter[str], may_place: bool) -> Iterable[Card]:
-    now = timezone.now()
+def _menu(request: HttpRequest, moves: list[PossibleMove]) -> str:
+    """The buttons of a column's cards, drawn once for all of them, of a requirement with the id ANY."""
+    context = {"requirement": Requirement(pk=ANY), "moves": moves, "live": True}
+    return render_to_string("requirements/moves.html", context, request)
+
+
+def _cards(rows: list[Requirement], menu: str, shown: _Shown, may_place: bool) -> Iterable[Card]:
+    beside = _beside(rows) if may_place else {}
+    for row in rows:
+        address = link_to(row)
+        # Nothing but an id of ours is put into what the template has escaped.
+        own_menu = mark_safe(menu.replace(str(ANY), str(row.pk)))  # noqa: S308
+        worked_for = shown.now - row.claimed_at if row.claimed_at else None
+        yield Card(row, address, own_menu, *beside.get(row.pk, (None, None)), shown.unread[address], worked_for)
+
+
+def _beside(rows: list[Requirement]) -> dict[uuid.UUID, tuple[uuid.UUID | None, uuid.UUID | None]]:
+    """By key, the one above and the one below of the same project and priority."""
     peers: dict[tuple[int, int], list[uuid.UUID]] = {}
-    for row in requirements if may_place else ():
+    for row in rows:
         peers.setdefault((row.project_id, row.priority), []).append(row.pk)
-    beside = {
+    return {
         pk: (above, below)
         for group in peers.values()
         for above, pk, below in zip([None, *group[:-1]], group, [*group[1:], None], strict=True)
     }
-    for row in requirements:
-        above, below = beside.get(row.pk, (None, None))
-        yield Card(row, above, below, unread[link_to(row)], now)
 
 
 def _list(request: HttpRequest, caller: Caller, project_ids: list[int] | None) -> dict[str, Any]:
