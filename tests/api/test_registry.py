@@ -119,6 +119,7 @@ CONTRACT = {
     "save_requirement": ("collaborator", "add_requirement, write_requirement"),
     "list_requirements": ("guest", "list_reqs, get_requirements"),
     "promote_requirement": ("owner", "promote"),
+    "reorder_requirements": ("owner", "place_requirements"),
     "get_requirement": ("guest", "fetch_requirement"),
     "pull_requirement": ("collaborator", "next_requirement, claim_requirement"),
     "finish_requirement": ("collaborator", "complete_requirement"),

@@ -139,6 +139,7 @@ STORY = [
     "list_prompts",
     "save_requirement",
     "list_requirements",
+    "reorder_requirements",
     "promote_requirement",
     "pull_requirement",
     "comment_requirement",
