@@ -166,8 +166,8 @@ class _Shown:
 
 def _told(card: Requirement) -> tuple[Any, ...]:
     """What a card tells of its requirement."""
-    names = (*("pk", "title", "priority", "rank", "due_on", "module", "claimed_by", "claimed_at"), "acceptance")
-    facts = [getattr(card, name) for name in (*names, "waits_for", "criteria_met")]  # type: ignore[misc]
+    fields = (*("pk", "title", "priority", "rank", "due_on", "module"), *("claimed_by", "claimed_at", "acceptance"))
+    facts = [getattr(card, name) for name in (*fields, "waits_for", "criteria_met")]
     return (*facts, str(card.assignee), card.project.name)
 
 
