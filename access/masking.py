@@ -61,7 +61,7 @@ def mask_all(value: Any) -> tuple[Any, int]:
             total += renamed
             waiting.extend(
                 (target[key], new, inner, old if isinstance(old, str) else "")
-                for (old, inner), new in zip(item.items(), target[key])  # noqa: B905 - `strict` is newer than Python 3.9
+                for (old, inner), new in zip(item.items(), target[key])
             )
         elif isinstance(item, (list, tuple)):
             target[key] = [None] * len(item)

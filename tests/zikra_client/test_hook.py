@@ -1,0 +1,104 @@
+"""A hook as an agent runs it: a process of its own that keeps the event, answers, and never fails."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+from zikra_client import spool
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PROGRAM = f"import sys; sys.path.insert(0, {ROOT!r}); from zikra_client.hook import main; sys.exit(main(sys.argv[1:]))"
+
+
+def run_hook(*arguments, payload=b"", **environment):
+    told = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    return subprocess.run(
+        [sys.executable, "-I", "-c", PROGRAM, *arguments],
+        input=told, capture_output=True, timeout=60, check=False, env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+def waiting(count):
+    """The events in the spool, once there are so many: some are kept by a process that outlives the hook."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and len(spool.waiting()) < count:
+        time.sleep(0.05)
+    return [json.loads((spool_path(name)).read_text()) for name in spool.waiting()]
+
+
+def spool_path(name):
+    from pathlib import Path
+
+    return Path(spool.directory()) / name
+
+
+def test_an_event_is_kept_and_the_agent_hears_nothing(client_home, tmp_path):
+    (tmp_path / "shop").mkdir()
+    payload = {
+        "session_id": "s1",
+        "cwd": str(tmp_path / "shop"),
+        "prompt": "add logins, the token is ghp_" + "a1B2" * 9,
+    }
+    done = run_hook("codex", "UserPromptSubmit", payload=payload)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    (kept,) = waiting(1)
+    assert kept["body"]["prompt"] == "add logins, the token is [masked: github token]"
+    assert "repository=shop" in kept["url"]
+
+
+def test_a_hook_never_fails(client_home):
+    for payload in (b"", b"{not json", b"[1]", b'"text"', b"\xff\xfe"):
+        done = run_hook("claude-code", "Stop", payload=payload)
+        assert (done.returncode, done.stdout) == (0, b"")
+    assert run_hook().returncode == 0
+    blocked = client_home.parent / "file"
+    blocked.write_text("")
+    assert run_hook("codex", "Stop", payload={"session_id": "s"}, ZIKRA_HOME=str(blocked / "below")).returncode == 0
+
+
+def test_it_can_be_switched_off(client_home):
+    run_hook("codex", "UserPromptSubmit", payload={"session_id": "s"}, ZIKRA_OFF="1")
+    assert spool.waiting() == []
+
+
+def test_what_is_left_out_is_not_kept(client_home, tmp_path):
+    (tmp_path / ".zikra.toml").write_text('[capture]\nignore_paths = ["*/private/*"]\n')
+    payload = {"session_id": "s", "cwd": str(tmp_path), "tool_name": "Read"}
+    run_hook("claude-code", "PostToolUse", payload={**payload, "tool_input": {"file_path": f"{tmp_path}/private/x"}})
+    run_hook("claude-code", "PostToolUse", payload={**payload, "tool_input": {"file_path": f"{tmp_path}/public/x"}})
+    assert [kept["body"]["tool_input"]["file_path"] for kept in waiting(1)] == [f"{tmp_path}/public/x"]
+
+
+def test_a_directory_of_another_portal_is_none_of_ours(client_home, tmp_path):
+    (tmp_path / ".zikra.toml").write_text('server = "https://elsewhere.example"\n')
+    run_hook("codex", "UserPromptSubmit", payload={"session_id": "s", "cwd": str(tmp_path)})
+    assert spool.waiting() == []
+
+
+def test_at_stop_the_transcripts_new_usage_travels_without_thoughts(client_home, tmp_path):
+    transcript = tmp_path / "s1.jsonl"
+    blocks = [
+        {"type": "thinking", "thinking": "hmm"},
+        {"type": "text", "text": "Done."},
+        {"type": "tool_use", "input": {"content": "file"}},
+    ]
+    line = {
+        "type": "assistant", "sessionId": "s1", "requestId": "r1", "timestamp": "2026-11-01T10:00:00Z", "cwd": "/x",
+        "message": {"id": "m1", "model": "claude-sonnet-4-5", "usage": {"input_tokens": 3, "output_tokens": 4}, "content": blocks},
+    }  # fmt: skip
+    transcript.write_text(
+        json.dumps({"type": "user", "message": {"content": "hi"}}) + "\n" + json.dumps(line) + "\n" + '{"type": "assis'
+    )
+    payload = {"session_id": "s1", "cwd": str(tmp_path), "transcript_path": str(transcript)}
+    run_hook("claude-code", "Stop", payload=payload)
+    (first,) = waiting(1)
+    (part,) = first["body"]["zikra_transcript"]
+    assert (part["agent"], part["thread"], part["offset"]) == ("claude-code", "s1", 0)
+    told = [json.loads(text) for text in part["lines"]]
+    assert [(row["requestId"], row["message"]["usage"], row["message"]["content"]) for row in told] == [
+        ("r1", {"input_tokens": 3, "output_tokens": 4}, [{"type": "text", "text": "Done."}])
+    ]
+    run_hook("claude-code", "SessionEnd", payload=payload)
+    assert [("zikra_transcript" in kept["body"]) for kept in waiting(2)] == [True, False]
