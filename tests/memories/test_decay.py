@@ -111,3 +111,39 @@ def test_pinning_and_archiving_need_an_admin_and_sight(owner, collaborator, stra
     assert unpin_memory(owner.caller, memory).pinned_at is None
     assert archive_memory(owner.caller, memory).state == "archived"
     assert unarchive_memory(owner.caller, memory).state == "live"
+
+
+# --- how it goes on --------------------------------------------------------------------------------------------------
+
+
+@given(
+    stated=shares, age=days, half_life=st.floats(0.1, 10_000), floor=shares, reads=st.integers(0, 10**6),
+    threshold=st.floats(0.001, 1),
+)  # fmt: skip
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_curve_is_the_formula_and_archiving_is_due_when_it_crosses_the_threshold(
+    stated, age, half_life, floor, reads, threshold, monkeypatch
+):
+    monkeypatch.setattr(decay, "archive_threshold", lambda: threshold)
+    kept = {"stated": stated, "half_life_days": half_life, "floor": floor, "access_count": reads}
+    found = decay.fading(**kept, age=timedelta(days=age), pinned=False)
+    assert len(found.points) == decay.CURVE_POINTS
+    assert found.points[-1][0] >= found.days_passed * 0.99 or found.points[-1][0] == decay.LONGEST_CURVE_DAYS
+    for passed, share in found.points:
+        assert share == pytest.approx(decay.confidence(**kept, age=timedelta(days=passed)))
+    now = decay.confidence(**kept, age=timedelta(days=age))
+    if found.days_left is None:
+        assert min(floor, stated) >= threshold
+    elif found.days_left == 0:
+        assert now <= threshold * 1.0001
+    else:
+        due = timedelta(days=found.days_passed + found.days_left)
+        assert decay.confidence(**kept, age=due) == pytest.approx(threshold, rel=1e-3)
+
+
+@pytest.mark.parametrize(("half_life", "pinned"), [(None, False), (30, True)])
+def test_what_does_not_fade_has_no_curve(half_life, pinned):
+    found = decay.fading(
+        stated=0.5, age=timedelta(days=9), half_life_days=half_life, floor=0.0, access_count=0, pinned=pinned
+    )
+    assert (found.points, found.days_left, found.days_passed) == ([], None, 9.0)
