@@ -4,8 +4,7 @@ import uuid
 from typing import TYPE_CHECKING, Self
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVector, SearchVectorExact
+from django.contrib.postgres.search import SearchRank
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import MD5, Now
@@ -68,9 +67,8 @@ class RequirementQuerySet(models.QuerySet["Requirement"]):
     def saying(self, words: str) -> Self:
         """Requirements that hold all these words in title, text or criteria; those first whose title holds them."""
         asked = asked_words(words)
-        title = SearchVector("title", config="english") + SearchVector("title", config="simple")
-        holding = self.alias(said=RequirementWords("title", "content_md", "acceptance")).filter(said=asked)
-        return holding.alias(in_title=SearchVectorExact(title, asked)).order_by("-in_title", "-updated_at", "pk")
+        holding = self.alias(said=RequirementWords()).filter(said=asked)
+        return holding.alias(fits=SearchRank(RequirementWords(), asked)).order_by("-fits", "-updated_at", "pk")
 
     def called(self, name: str) -> Self:
         """Requirements of this id, or exactly of this title whatever its case."""
@@ -150,7 +148,6 @@ class Requirement(models.Model):
         ]
         indexes = [
             models.Index(fields=["project", "state", "priority"], name="requirement_board"),
-            GinIndex(RequirementWords("title", "content_md", "acceptance"), name="requirement_said"),
         ]
 
     def __str__(self) -> str:
