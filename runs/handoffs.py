@@ -195,6 +195,25 @@ def find_handoff(caller: Caller, handoff_id: uuid.UUID) -> Handoff:
     return found
 
 
+def handoffs_in(caller: Caller, project_ids: list[int] | None, state: str = "") -> HandoffQuerySet:
+    """Handoffs in sight, the newest first. state: open, accepted or expired, "all", and open for "". Raises Invalid."""
+    wanted = state.strip().casefold() or HandoffState.OPEN.value
+    if wanted not in ("all", *HandoffState.values):
+        raise problem_with("state", f"is open, accepted, expired or all, not '{state[:40]}'.")
+    found = Handoff.objects.visible_to(caller).within(project_ids).select_related("project", "assigned_to")
+    return (found if wanted == "all" else found.filter(state=wanted)).order_by("-created_at", "pk")
+
+
+def newest_own(caller: Caller, project_ids: list[int] | None) -> Handoff:
+    """The newest open handoff that the caller left, on purpose or by a session's end. Raises NotFound."""
+    found = (
+        handoffs_in(caller, project_ids).filter(from_member_id=caller.member_id, from_person=person_of(caller)).first()
+    )
+    if found is None:
+        raise NotFound("Handoff not found")
+    return found
+
+
 def give_back(project_id: int, session_id: str) -> int:
     """Open again what an idle session claimed; answers how many. A newer automatic one from its directory stays instead."""
     given = 0

@@ -6,9 +6,13 @@ from contextlib import suppress
 from django.db.models import Q
 
 from access.callers import Caller
-from access.errors import NotFound
+from access.errors import Invalid, NotFound
+from access.models import Project
 from runs.models import Run, RunQuerySet
 from runs.visibility import is_own
+
+# Far more than one person has at once in a project.
+ACTIVE_LOOKED_AT = 500
 
 
 def find_run(caller: Caller, run_id: uuid.UUID) -> Run:
@@ -57,3 +61,19 @@ def run_meant(caller: Caller, run_id: uuid.UUID | None, session_id: str) -> Run 
     if run_id is not None:
         return visible.filter(pk=run_id).first()
     return visible.filter(session_id=session_id.strip()).order_by("-started_at").first() if session_id.strip() else None
+
+
+def session_meant(caller: Caller, project: Project | None, session_id: str) -> str:
+    """The session that a call names, else the caller's only active one in the project. Raises Invalid where that is open."""
+    if session_id.strip():
+        return session_id.strip()
+    active = Run.objects.visible_to(caller).active().filter(project=project).exclude(session_id="")
+    own = [run.session_id for run in active.order_by("-last_seen_at")[:ACTIVE_LOOKED_AT] if _is_awake(caller, run)]
+    if len(own) == 1:
+        return own[0]
+    problem = f"is required: {len(own) or 'none'} of your sessions are active here."
+    raise Invalid(f"session_id: {problem}", fields={"session_id": [problem]})
+
+
+def _is_awake(caller: Caller, run: Run) -> bool:
+    return is_own(caller, run) and not run.is_stale()

@@ -36,6 +36,7 @@ from memories.embedding.working import embed_pending_of
 from memories.models import EmbeddingSpace, Memory
 from memories.saving import save_memory
 from requirements_pipeline.writing import save_requirement
+from runs import checkpoints, handoffs
 from runs.recording import log_run, pick_up_prompt, start_run
 
 OPERATOR = Caller(name="operator", role=Role.OWNER, project_ids=None)
@@ -123,6 +124,12 @@ def build_work(project: Project, known: Known, word: str) -> None:
     run = log_run(OPERATOR, project, runner="codex", session_id="s1", output_summary=f"Done{word}.")
     start_run(OPERATOR, project, runner=f"codex{word}", session_id="s3", step=f"Testing{word}", branch=f"b{word}")
     pick_up_prompt(OPERATOR, project, "codex", uuid.uuid4(), f"Prompt{word}")
+    left = handoffs.begin(
+        OPERATOR, project, f"Carry on{word}", next_steps=[f"Then{word}"], session_id="s3", cwd=f"/srv{word}"
+    )
+    checkpoints.keep_checkpoint(OPERATOR, project, "s2", task=f"Task{word}", files=[f"f{word}.py"])
+    checkpoints.pin_fact(OPERATOR, project, f"Fact{word}", reason=f"Reason{word}")
+    known.add("handoff", left.pk, left.from_session)
     token = make_token(OPERATOR, f"token{word}", Role.COLLABORATOR, project_names=[project.name]).row
     known.add("requirement", requirement.pk, requirement.title)
     known.add("run", run.pk, run.session_id)
@@ -139,7 +146,9 @@ def project_named(name: str, canary: str) -> Project:
 def meant_by(command: Command, argument_name: str) -> str:
     """The kind of thing that an argument of a command names."""
     words = f"{argument_name} {command.name}"
-    return next((kind for kind in ("run_id", "requirement", "token") if kind in words), "memory").removesuffix("_id")
+    return next(
+        (kind for kind in ("run_id", "requirement", "token", "handoff") if kind in words), "memory"
+    ).removesuffix("_id")
 
 
 def argument(
