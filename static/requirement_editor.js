@@ -155,6 +155,10 @@
 
   document.querySelectorAll("textarea[data-rows]").forEach(rowsOf);
   document.querySelectorAll("textarea[data-picks]").forEach(pickerOf);
+  // What is being saved need not be kept any more.
+  document.getElementById("editor").addEventListener("submit", function () {
+    if (window.htmx) { window.htmx.trigger("#kept", "htmx:abort"); }
+  });
   var conflict = document.querySelector(".conflict");
   if (conflict) { conflict.focus(); }
 })();

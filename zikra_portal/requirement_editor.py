@@ -108,6 +108,8 @@ class EditorForm(forms.Form):
             **{name: told.get(name, "").splitlines() for name in ("acceptance", "depends_on", "memories")},
             "tags": told.get("tags", "").split(","),
         }
+        # Browsers send lines with another ending than agents do; that alone is no new version.
+        values["content_md"] = values["content_md"].replace("\r\n", "\n")
         values["depends_on"] = [line for line in values["depends_on"] if line.strip()]
         values["memories"] = [line for line in values["memories"] if line.strip()]
         return {name: value for name, value in values.items() if name in names}
@@ -128,7 +130,7 @@ def initial_of(found: Requirement) -> dict[str, Any]:
         "title": found.title,
         "content_md": found.content_md,
         "acceptance": "\n".join(found.acceptance),
-        "priority": found.priority,
+        "priority": str(found.priority),
         "due_on": found.due_on,
         "assignee": found.assignee.username if found.assignee else "",
         "module": found.module,
@@ -175,11 +177,21 @@ class Editor:
     def fresh(self) -> HttpResponse:
         """The form as it stands, or as the writer left it."""
         draft = draft_of(self.caller, self.requirement)
+        if draft is not None and self._is_saved(draft):
+            draft = None
         if draft is not None and (self.requirement is not None or self._is_of_draft(draft)):
             self.began_from = _number(draft.fields.get("expected_version", ""))
             return self.draw(EditorForm(self.project, draft.fields, initial=self._initial()), draft=draft)
         self.began_from = self.requirement.version if self.requirement is not None else 0
         return self.draw(EditorForm(self.project, initial=self._initial()), elsewhere=draft)
+
+    def _is_saved(self, draft: EditorDraft) -> bool:
+        """Whether nothing is lost without it: a draft may be kept in the same moment as its words are saved."""
+        if self.requirement is not None:
+            return not EditorForm(self.project, draft.fields, initial=self._initial()).has_changed()
+        saved = Requirement.objects.visible_to(self.caller).titled(" ".join(draft.fields.get("title", "").split()))
+        same = saved.filter(project__name=draft.fields.get("project", ""), author_id=self.caller.member_id)
+        return same.filter(content_md=draft.fields.get("content_md", "")).exists()
 
     def _is_of_draft(self, draft: EditorDraft) -> bool:
         return self.template is None and draft.fields.get("project") == self.project.name
@@ -190,12 +202,12 @@ class Editor:
             ids = "\n".join(str(pk) for pk in linked.values_list("pk", flat=True))
             return {**initial_of(self.requirement), "memories": ids}
         if self.template is None:
-            return {"priority": 3}
+            return {"priority": "3"}
         return {
             "title": self.template.title_pattern,
             "content_md": self.template.content_md,
             "acceptance": "\n".join(self.template.acceptance),
-            "priority": self.template.priority,
+            "priority": str(self.template.priority),
             "module": self.template.module,
         }
 
@@ -301,7 +313,7 @@ def _said(saved: Requirement, deed: str) -> str:
 def _typed(request: HttpRequest) -> dict[str, str]:
     """What the form holds, by the names that are kept."""
     names = (*EditorForm.base_fields, *KEPT_BESIDE)
-    return {name: request.POST[name] for name in names if name in request.POST}
+    return {name: request.POST[name].replace("\r\n", "\n") for name in names if name in request.POST}
 
 
 def _number(text: str) -> int:

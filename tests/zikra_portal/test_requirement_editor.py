@@ -157,6 +157,15 @@ def test_the_state_is_the_button_s_until_it_is_promoted(client, owner, collabora
     assert (requirement.state, requirement.content_md, requirement.version) == ("promoted", "Later", 6)
 
 
+def test_a_browser_s_line_ends_make_no_new_version(client, collaborator, requirement):
+    edit_requirement(collaborator.caller, requirement, content_md="As CSV.\n\nOr so.")
+    requirement.refresh_from_db()
+    client.force_login(collaborator.member)
+    client.post(edit_of(requirement), form_of(requirement, content_md="As CSV.\r\n\r\nOr so."))
+    requirement.refresh_from_db()
+    assert (requirement.content_md, requirement.version) == ("As CSV.\n\nOr so.", 2)
+
+
 # --- conflicts -------------------------------------------------------------------------------------------------------
 
 
@@ -243,6 +252,21 @@ def test_what_is_typed_is_kept_offered_again_and_deleted_with_the_save(client, c
     client.post(edit_of(requirement), form_of(requirement, content_md="A whole sentence"))
     assert EditorDraft.objects.count() == 0
     assert "here again" not in body(client.get(edit_of(requirement)))
+
+
+def test_what_was_saved_in_the_same_moment_is_not_offered_as_unsaved(client, collaborator, app, requirement):
+    client.force_login(collaborator.member)
+    keep, keep_new = reverse("requirement-keep", args=[requirement.pk]), reverse("requirement-new-keep")
+    client.post(keep, form_of(requirement, acceptance="One row an invoice\r\n"))
+    assert "here again" not in body(client.get(edit_of(requirement)))
+    client.post(keep, form_of(requirement, priority="1"))
+    assert "here again" in body(client.get(edit_of(requirement)))
+    new = {"project": "app", "title": "Print", "content_md": "On\r\npaper", "deed": "submit"}
+    client.post(NEW, new)
+    client.post(keep_new, new)
+    assert "here again" not in body(client.get(NEW))
+    client.post(keep_new, {**new, "content_md": "On thick paper"})
+    assert "here again" in body(client.get(NEW))
 
 
 def test_a_draft_keeps_the_version_that_it_began_from(client, owner, collaborator, requirement):
