@@ -148,11 +148,13 @@ def body(command: str, **arguments: Any) -> bytes:
 class Connection:
     """One keep-alive connection that costs next to nothing: the load is made on the machine that is measured."""
 
-    def __init__(self, portal: Portal) -> None:
+    def __init__(self, portal: Portal, path: str = "/webhook/zikra", **headers: str) -> None:
+        """path: the door's. headers: more of them, with _ for -."""
+        more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
         self._socket = socket.create_connection((portal.host, portal.port), timeout=60)
         self._answers = self._socket.makefile("rb")
         self._head = (
-            f"POST /webhook/zikra HTTP/1.1\r\nHost: {portal.host}\r\nAuthorization: Bearer {portal.token}\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: {portal.host}\r\nAuthorization: Bearer {portal.token}\r\n{more}"
             "Content-Type: application/json\r\nContent-Length: "
         ).encode()
 

@@ -18,10 +18,10 @@ from api.mcp.eras import OLDEST, check_envelope, status_of, version_in_header
 from api.mcp.messages import ProtocolError, error_body, read_message, readable_id, result_body
 from api.mcp.origins import origin_allowed
 from api.mcp.visits import Visit
+from api.oauth.metadata import challenge
 from api.running import database_away
 from api.views import JsonWhateverIsAsked, json_value
 
-RESOURCE_METADATA = "/.well-known/oauth-protected-resource/mcp"
 RUNNER_HEADER = "X-Zikra-Runner"
 # The oldest revision lets a client send several messages at once; each may be a command.
 MESSAGES_AT_MOST = 50
@@ -34,8 +34,7 @@ class McpAuthentication(RoleTokenAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         """The challenge of RFC 9728: where the metadata of this resource is."""
-        problem = 'error="invalid_token", ' if request.META.get("HTTP_AUTHORIZATION") else ""
-        return f'Bearer {problem}resource_metadata="{portal_address(request)}{RESOURCE_METADATA}"'
+        return challenge(request._request, sent=bool(request.META.get("HTTP_AUTHORIZATION")))
 
 
 class McpView(APIView):

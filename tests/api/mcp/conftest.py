@@ -74,7 +74,7 @@ def request_of(post):
                 headers["mcp-name"] = header_value(named)
         answer = post(person, {"jsonrpc": "2.0", "id": 7, "method": method, "params": params}, **headers).json()
         assert (answer["jsonrpc"], answer["id"]) == ("2.0", 7)
-        return answer.get("result") or answer["error"]
+        return answer["error"] if "error" in answer else answer["result"]
 
     return requested
 

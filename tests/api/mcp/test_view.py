@@ -11,7 +11,7 @@ from tests.api.mcp.conftest import META, STATELESS
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 LISTED = {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}
 INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-CHALLENGE = 'Bearer resource_metadata="http://testserver/.well-known/oauth-protected-resource/mcp"'
+CHALLENGE = 'Bearer resource_metadata="http://testserver/.well-known/oauth-protected-resource/mcp", scope="zikra"'
 
 pytestmark = pytest.mark.django_db
 
@@ -51,7 +51,7 @@ def test_behind_a_public_address_the_metadata_is_there(post, settings):
 
     challenge = post(None, PING).headers["WWW-Authenticate"]
 
-    assert challenge == 'Bearer resource_metadata="https://zikra.example.com/.well-known/oauth-protected-resource/mcp"'
+    assert challenge == CHALLENGE.replace("http://testserver", "https://zikra.example.com")
 
 
 def test_a_token_in_the_query_or_a_session_opens_nothing(client, collaborator):
