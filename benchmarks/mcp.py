@@ -24,6 +24,7 @@ from benchmarks.webhook import (
     memory,
     ms,
     questions,
+    request_head,
     running_portal,
     save_body,
     timed,
@@ -83,9 +84,10 @@ def by_turns(portal: Portal, clients: int, asked: list[bytes]) -> tuple[list[flo
     queue, lock = iter(asked), threading.Lock()
     seconds: tuple[list[float], list[float]] = ([], [])
     failures: list[str] = []
+    heads = [request_head(portal), request_head(portal, "/mcp", **HEADERS)]
 
     def client(number: int) -> None:
-        doors = [Connection(portal), Connection(portal, "/mcp", **HEADERS)]
+        connection = Connection(portal)
         # Half of the clients begin at the one door, half at the other.
         for door in itertools.cycle([number % 2, 1 - number % 2]):
             with lock:
@@ -94,12 +96,11 @@ def by_turns(portal: Portal, clients: int, asked: list[bytes]) -> tuple[list[flo
                 break
             sent = tool_call(question) if door else question
             began = time.perf_counter()
-            status, text = doors[door].post(sent)
+            status, text = connection.post(sent, heads[door])
             seconds[door].append(time.perf_counter() - began)
             if status != 200 or b'"results":' not in text:
                 failures.append(f"{status} {text[:200]!r}")
-        for door in doors:
-            door.close()
+        connection.close()
 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
     for thread in threads:

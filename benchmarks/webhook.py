@@ -148,19 +148,14 @@ def body(command: str, **arguments: Any) -> bytes:
 class Connection:
     """One keep-alive connection that costs next to nothing: the load is made on the machine that is measured."""
 
-    def __init__(self, portal: Portal, path: str = "/webhook/zikra", **headers: str) -> None:
-        """path: the door's. headers: more of them, with _ for -."""
-        more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+    def __init__(self, portal: Portal) -> None:
         self._socket = socket.create_connection((portal.host, portal.port), timeout=60)
         self._answers = self._socket.makefile("rb")
-        self._head = (
-            f"POST {path} HTTP/1.1\r\nHost: {portal.host}\r\nAuthorization: Bearer {portal.token}\r\n{more}"
-            "Content-Type: application/json\r\nContent-Length: "
-        ).encode()
+        self._head = request_head(portal)
 
-    def post(self, sent: bytes) -> tuple[int, bytes]:
-        """The status and the body of one answer."""
-        self._socket.sendall(self._head + str(len(sent)).encode() + b"\r\n\r\n" + sent)
+    def post(self, sent: bytes, head: bytes = b"") -> tuple[int, bytes]:
+        """The status and the body of one answer. head: a request's head for another door than the webhook."""
+        self._socket.sendall((head or self._head) + str(len(sent)).encode() + b"\r\n\r\n" + sent)
         status, length = int(self._answers.readline().split()[1]), 0
         while (line := self._answers.readline()) not in (b"\r\n", b""):
             if line[:15].lower() == b"content-length:":
@@ -171,6 +166,15 @@ class Connection:
         """End the connection."""
         self._answers.close()
         self._socket.close()
+
+
+def request_head(portal: Portal, path: str = "/webhook/zikra", **headers: str) -> bytes:
+    """A request's head up to the length of its body. headers: more of them, with _ for -."""
+    more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: {portal.host}\r\nAuthorization: Bearer {portal.token}\r\n{more}"
+        "Content-Type: application/json\r\nContent-Length: "
+    ).encode()
 
 
 @dataclass

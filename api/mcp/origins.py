@@ -12,6 +12,21 @@ from django.http.request import validate_host
 
 from api.addresses import is_loopback
 
+# What a page of an allowed origin may send and read.
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "POST",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Mcp-Method, Mcp-Name, "
+    "Mcp-Protocol-Version, Mcp-Session-Id, X-Request-ID, X-Zikra-Runner",
+    "Access-Control-Max-Age": "3600",
+}
+READABLE = {"Access-Control-Expose-Headers": "Retry-After, WWW-Authenticate, X-Request-ID", "Vary": "Origin"}
+
+
+def headers_for(origin: str | None) -> dict[str, str]:
+    """What tells a browser that a page of this origin may read the answer; nothing where no browser asks."""
+    allowed = origin is not None and origin_allowed(origin)
+    return {"Access-Control-Allow-Origin": str(origin), **READABLE} if allowed else {}
+
 
 def origin_allowed(origin: str | None) -> bool:
     """Whether a request with this Origin header may be answered: none, this machine, or a host that the settings name.

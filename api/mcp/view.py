@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest
 from mcp_types.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, PARSE_ERROR
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,7 +17,7 @@ from api.authentication import RoleTokenAuthentication
 from api.mcp import methods
 from api.mcp.eras import OLDEST, check_envelope, status_of, version_in_header
 from api.mcp.messages import ProtocolError, error_body, read_message, readable_id, result_body
-from api.mcp.origins import origin_allowed
+from api.mcp.origins import PREFLIGHT, headers_for, origin_allowed
 from api.mcp.visits import Visit
 from api.oauth.metadata import challenge
 from api.running import database_away
@@ -42,14 +43,14 @@ class McpView(APIView):
 
     authentication_classes = [McpAuthentication]
     content_negotiation_class = JsonWhateverIsAsked
-    http_method_names = ["post"]
+    http_method_names = ["post", "options"]
     schema = None
 
     def perform_authentication(self, request: Request) -> None:
         """Refuse foreign pages before anything is looked at; tell other methods the right one without a token."""
+        if not origin_allowed(request.headers.get("Origin")):
+            raise ProtocolError(INVALID_REQUEST, "This Origin is not allowed.", status=403)
         if request.method == "POST":
-            if not origin_allowed(request.headers.get("Origin")):
-                raise ProtocolError(INVALID_REQUEST, "This Origin is not allowed.", status=403)
             super().perform_authentication(request)
 
     def post(self, request: Request) -> Response:
@@ -63,6 +64,17 @@ class McpView(APIView):
             return _answer_all(visit, request, value)
         status, body, headers = _answer(visit, request, value)
         return _response(visit, status, body, headers)
+
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
+        """What a browser asks before a page of an allowed origin posts."""
+        return Response(status=204, headers=PREFLIGHT)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
+        """Every answer, refusals too, can be read by a page that was allowed to ask."""
+        final = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in headers_for(request.headers.get("Origin")).items():
+            final.headers[name] = value
+        return final
 
     def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """Any method but POST: there is no stream to open and no session to end."""

@@ -30,11 +30,11 @@ def test_both_addresses_answer_without_a_redirect(post, collaborator, path):
     assert response.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("method", ["get", "delete", "put", "patch", "head", "options"])
+@pytest.mark.parametrize("method", ["get", "delete", "put", "patch", "head"])
 def test_there_is_no_stream_to_open_and_no_session_to_end(client, method):
     response = getattr(client, method)("/mcp", headers={"accept": "text/event-stream"})
 
-    assert (response.status_code, response.headers["Allow"]) == (405, "POST")
+    assert (response.status_code, response.headers["Allow"]) == (405, "POST, OPTIONS")
 
 
 def test_who_has_no_token_is_told_where_to_get_one(post, client):
@@ -87,6 +87,31 @@ def test_pages_of_strangers_are_not_answered(post, collaborator, settings, origi
     headers = {} if origin is None else {"origin": origin}
 
     assert post(collaborator, PING, **headers).status_code == status
+
+
+def test_an_allowed_page_may_ask_and_read(client, post, collaborator):
+    origin = "http://localhost:6274"
+    asked = client.options("/mcp", headers={"origin": origin, "access-control-request-method": "POST"})
+    answered = post(collaborator, PING, origin=origin)
+    refused = post(None, PING, origin=origin)
+
+    assert (asked.status_code, asked.headers["Access-Control-Allow-Methods"]) == (204, "POST")
+    assert "Authorization" in asked.headers["Access-Control-Allow-Headers"]
+    for response in (asked, answered, refused):
+        assert response.headers["Access-Control-Allow-Origin"] == origin
+        assert "Origin" in response.headers["Vary"]
+        assert "WWW-Authenticate" in response.headers["Access-Control-Expose-Headers"]
+    assert (answered.status_code, refused.status_code) == (200, 401)
+
+
+def test_a_stranger_s_page_may_not_even_ask(client, post, collaborator):
+    asked = client.options("/mcp", headers={"origin": "http://evil.example.net"})
+    posted = post(collaborator, PING, origin="http://evil.example.net")
+
+    assert [(one.status_code, one.headers.get("Access-Control-Allow-Origin")) for one in (asked, posted)] == [
+        (403, None)
+    ] * 2
+    assert "Access-Control-Allow-Origin" not in post(collaborator, PING).headers
 
 
 def test_a_stranger_s_page_that_renames_itself_to_this_machine_is_not_answered(post, collaborator):
