@@ -83,7 +83,7 @@ class BoundedPaginator(Paginator):
     @cached_property
     def counted(self) -> int:
         """The number of rows, at most one more than ROWS_COUNTED."""
-        return self.rows.order_by()[: ROWS_COUNTED + 1].count()
+        return self.rows.order_by().values("pk")[: ROWS_COUNTED + 1].count()
 
     @cached_property
     def count(self) -> int:
