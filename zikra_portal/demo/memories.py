@@ -22,15 +22,15 @@ from zikra_portal.demo.wishes import FEEDBACK, PEOPLE, PREFERENCES, PROMPTS, WIS
 LEARNT_IN_RUNS = 0.6
 LEARNT_BY_AGENTS = frozenset({"decision", "error", "note", "schema", "architecture"})
 # So much of what no run brought is older than the month, and forgotten by most.
-OLD_SHARE = 0.2
+OLD_SHARE = 0.25
 REWRITTEN_SHARE = 0.14
-ARCHIVED_SHARE = 0.3  # of the old ones
+ARCHIVED_SHARE = 0.4  # of the old ones
 GIVEN_TO_A_RUN = 6
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A memory to be saved."""
+    """A memory to be saved. days_ago: when it was learnt; None for some day of the month."""
 
     memory_type: str
     title: str
@@ -40,6 +40,7 @@ class Draft:
     resolution: str = ""
     source_file: str = ""
     confidence: float = 1.0
+    days_ago: float | None = None
 
 
 class MemoryStories:
@@ -71,7 +72,9 @@ class MemoryStories:
         for draft in self._drafts(project):
             run = None
             if draft.memory_type in LEARNT_BY_AGENTS and self.calendar.chance.random() < LEARNT_IN_RUNS:
-                run = self.calendar.chance.choice(runs)
+                # Best one that worked on that module.
+                of_module = [run for run in runs if run.branch.startswith(f"{draft.module}-")]
+                run = self.calendar.chance.choice(of_module or runs)
             written.append(self._save(project, draft, self._moment(draft, run), run))
         return written
 
@@ -152,6 +155,8 @@ class MemoryStories:
 
     def _moment(self, draft: Draft, run: Run | None) -> datetime:
         chance = self.calendar.chance
+        if draft.days_ago is not None:
+            return self.calendar.day(draft.days_ago)
         if run is not None and run.finished_at is not None:
             return run.started_at + (run.finished_at - run.started_at) * chance.uniform(0.2, 0.98)
         is_old = draft.memory_type in ("note", "conversation", "reference") and chance.random() < OLD_SHARE
@@ -252,14 +257,14 @@ class MemoryStories:
         links = "\n".join(f"- [[{choice.title}]]" for choice in module.choices)
         facts = "\n".join(f"- {text}" for _, text in module.facts)
         yield Draft(
-            *("architecture", f"How {module.what} works"),
+            *("architecture", f"How it works: {module.what}"),
             f"All of it stands in `{module.file}` and around the table `{module.table}` ([[Table {module.table}]]).\n\n"
             f"## What was decided\n\n{links}\n\n## What one has to know\n\n{facts}",
             *(module.name, tags),
         )
         yield Draft(
             *("context", f"Before you touch {module.what}"),
-            f"Read [[How {module.what} works]] first. The error that one meets first is "
+            f"Read [[How it works: {module.what}]] first. The error that one meets first is "
             f"[[{module.faults[0].kind}: {module.faults[0].message}]]; the rule that is broken most easily is "
             f"[[{module.choices[1].title}]]. {module.facts[2][1]}",
             *(module.name, tags),
@@ -313,6 +318,8 @@ class MemoryStories:
                 f"- [[{module.choices[weeks % 3].title}]]\n\n## Broke\n\n- [[{module.faults[weeks % 3].kind}: "
                 f"{module.faults[weeks % 3].message}]]",
                 *("", ("week",)),
+                # On the Friday of that week, or today.
+                days_ago=max(0, 7 * weeks + self.calendar.now.weekday() - 4),
             )
 
     def _people(self, project: DemoProject) -> Iterator[Draft]:

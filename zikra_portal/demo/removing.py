@@ -6,7 +6,8 @@ from django.db.models import PROTECT, Q
 from simple_history.utils import get_history_manager_for_model
 
 from access.models import AuditEntry, Member, Project, RoleToken
-from memories.models import MemoryUse, Posting
+from api.models import IdempotencyRecord
+from memories.models import Memory, MemoryUse, Posting, Repair
 from runs.models import Run
 from zikra_portal.demo.people import DEMO
 
@@ -40,6 +41,8 @@ def remove_demo() -> dict[str, int]:
             # Deleting writes a last line of history; it goes with the others.
             get_history_manager_for_model(model).filter(**{f"{model._meta.pk.name}__in": keys}).delete()
         _remove_sessions(members)
+        holders = [*(f"member:{pk}" for pk in members), *(f"token:{pk}" for pk in tokens)]
+        IdempotencyRecord.objects.filter(holder__in=holders).delete()
     return {name: count for name, count in gone.items() if count}
 
 
@@ -53,6 +56,11 @@ def _remove_audit(projects: list[int], members: list[int], tokens: list) -> dict
 def _remove_what_projects_hold(projects: list[int], gone: dict[str, int]) -> None:
     """Everything that keeps a project from being deleted, and what only knows it by a number."""
     runs = Run.objects.filter(project_id__in=projects)
+    memories = {str(pk) for pk in Memory.objects.filter(project_id__in=projects).values_list("pk", flat=True)}
+    repaired = [
+        row.pk for row in Repair.objects.iterator() if any(step.get("memory") in memories for step in row.steps)
+    ]
+    Repair.objects.filter(pk__in=repaired).delete()
     MemoryUse.objects.filter(run_id__in=list(runs.values_list("pk", flat=True))).delete()
     Posting.objects.filter(project_id__in=projects).delete()
     for relation in Project._meta.related_objects:

@@ -34,6 +34,9 @@ EXCEPTIONS = {("demo-shop", 12): _S.SUBMITTED, ("demo-shop", 14): _S.SUBMITTED, 
 WAITS_FOR = {8: 6, 14: 7, 10: 8}
 PRIORITIES = (1, 2, 2, 3, 2, 1, 3, 2, 3, 2, 3, 4, 3, 5, 3)
 UNREAD_DAYS = 3
+# Comments that begin something, by their place; some are followed by their answer.
+FIRST_COMMENTS = (0, 1, 3, 4, 6, 7, 9, 10, 11)
+ANSWERED = frozenset({1, 4, 7})
 WORKED_ON = frozenset({_S.DONE, _S.IN_REVIEW, _S.IN_PROGRESS})
 
 
@@ -47,6 +50,7 @@ class Planned:
     state: RequirementState
     worker: str
     written_at: datetime
+    submitted_at: datetime
     promoted_at: datetime
     taken_at: datetime
     handed_in_at: datetime
@@ -93,11 +97,12 @@ class RequirementStories:
         )
         Requirement.objects.filter(pk=requirement.pk).update(created_at=written_at, updated_at=written_at)
         requirement.versions.update(saved_at=written_at)
-        promoted_at = calendar.after(written_at + timedelta(hours=6), 40)
+        submitted_at = calendar.after(written_at, 3)
+        promoted_at = calendar.after(submitted_at, 40, least=2)
         taken_at = calendar.after(promoted_at, 30)
         return Planned(
             *(requirement, wish, module, state, chance.choice(people)),
-            *(written_at, promoted_at, taken_at, calendar.after(taken_at + timedelta(hours=5), 60)),
+            *(written_at, submitted_at, promoted_at, taken_at, calendar.after(taken_at, 60, least=5)),
         )
 
     def go_on(self, project: DemoProject, stories: list[Planned]) -> None:
@@ -115,9 +120,9 @@ class RequirementStories:
         if story.state == _S.DRAFT:
             return
         author = self._author(story)
-        self._moved(story, author, _S.SUBMITTED, self.calendar.after(story.written_at, 3))
+        self._moved(story, author, _S.SUBMITTED, story.submitted_at)
         if self.calendar.chance.random() < 0.3:
-            at = self.calendar.after(story.written_at, 5)
+            at = story.submitted_at + (story.promoted_at - story.submitted_at) / 2
             lead = self.team.pages[self.calendar.chance.choice(self.team.working_in(project.name))]
             criteria = [*story.wish.criteria, "A test holds each of these"]
             edited = edit_requirement(lead, story.requirement, acceptance=criteria)
@@ -129,16 +134,18 @@ class RequirementStories:
         chance = self.calendar.chance
         people = self.team.working_in(project.name)
         at = self.calendar.after(story.written_at, 8)
-        for _ in range(chance.choice((0, 1, 1, 2, 3))):
-            first = chance.choice((0, 1, 3, 4, 6, 7, 9, 10, 11))
-            for number in (first, first + 1) if first in (1, 4, 7) else (first,):
+        for first in chance.sample(FIRST_COMMENTS, chance.choice((0, 1, 1, 2, 3))):
+            speakers = chance.sample([name for name in people if f"@{name}" not in COMMENTS[first]], 2)
+            for number in (first, first + 1) if first in ANSWERED else (first,):
                 said = COMMENTS[number].format(
                     machine="a phone",
                     share=chance.randrange(3, 40),
                     choice=story.module.choices[0].title,
                     fault=story.module.faults[0].message,
                 )
-                comment = add_comment(self.team.pages[chance.choice(people)], story.requirement, said)
+                asked = next((name for name in people if f"@{name}" in COMMENTS[first]), speakers[1])
+                speaker = speakers[0] if number == first else asked
+                comment = add_comment(self.team.pages[speaker], story.requirement, said)
                 RequirementComment.objects.filter(pk=comment.pk).update(at=at)
                 self._date_notices(at)
                 at = self.calendar.after(at, 12)

@@ -19,6 +19,8 @@ from zikra_portal.demo.times import DAYS, Calendar
 from zikra_portal.demo.wishes import STEPS, SUMMARIES
 
 RUNS = 300
+# What falls on a weekend moves before it; it should not leave the month for that.
+WEEKEND = 3
 FAILED_SHARE = 0.08
 PULL_REQUEST_SHARE = 0.5
 SILENT_SHARE = 0.05  # ended without a word about tokens
@@ -69,6 +71,7 @@ class RunStories:
             length = story.handed_in_at - story.taken_at
             for number in range(count):
                 at = story.taken_at + length * (number / count)
+                at = min(self.calendar.at_work(at), story.handed_in_at) if number else at
                 purpose = Purpose(story.module, story.requirement.pk, story.wish.title)
                 run = self._record(
                     self.team.projects[project.name], story.worker, purpose, at, failed=0.12 if number == 0 else 0
@@ -88,7 +91,7 @@ class RunStories:
             if number % 3:
                 prompt = prompts[min(int(chance.expovariate(0.45)), len(prompts) - 1)]
                 purpose = Purpose(module, prompt_id=prompt.pk, prompt_name=prompt.title)
-            at = self.calendar.day(chance.uniform(0, DAYS))
+            at = self.calendar.day(chance.uniform(0, DAYS - WEEKEND))
             self._record(self.team.projects[project.name], chance.choice(people), purpose, at, failed=FAILED_SHARE)
 
     def running_now(self, stories: dict[str, list[Planned]]) -> None:

@@ -32,8 +32,17 @@ class Calendar:
             return moment
         return self.now - MARGIN - timedelta(seconds=self.chance.randrange(3600))
 
-    def after(self, moment: datetime, hours: float) -> datetime:
-        """Some time after a moment, up to so many hours, and never in the future."""
-        wanted = moment + timedelta(hours=self.chance.uniform(0.1, 1) * hours)
-        left = self.now - moment
-        return wanted if wanted < self.now - MARGIN else moment + left * self.chance.uniform(0.3, 0.9)
+    def at_work(self, moment: datetime) -> datetime:
+        """The moment, or soon after people come to work again."""
+        morning = moment.replace(hour=WORK_BEGINS, minute=self.chance.randrange(50))
+        if moment.hour < WORK_BEGINS:
+            return morning
+        return morning + timedelta(days=1) if moment.hour > WORK_ENDS else moment
+
+    def after(self, moment: datetime, hours: float, *, least: float = 0.1) -> datetime:
+        """Some time after a moment, between so many hours, or the next morning; never before it, nor in the future."""
+        wanted = self.at_work(moment + timedelta(hours=self.chance.uniform(min(least, hours), hours)))
+        if wanted < self.now - MARGIN:
+            return wanted
+        left = max(self.now - moment, timedelta())
+        return moment + left * self.chance.uniform(0.3, 0.9)
