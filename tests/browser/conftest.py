@@ -4,9 +4,30 @@ import json
 import os
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+from django.db.models import Count
+from django.test import Client, override_settings
+from django.utils import timezone
+from oauth2_provider.models import Application
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from access.callers import caller_for_member
+from access.clients import Consent, let_in_client
+from access.models import ConnectedClient, Member
+from access.roles import Role
+from memories.models import Memory, MemoryLink
+from requirements_pipeline.commenting import add_comment
+from requirements_pipeline.models import Requirement
+from runs.models import Run
+from tests.browser.addresses import Known
+from zikra_portal.demo.filling import fill_demo
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [
@@ -24,12 +45,17 @@ WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 # What the browser says of answers that a walk means to get.
 EXPECTED_FAILURES = ("net::ERR_FAILED", "status of 409")
 
-# The marks of every file of walks: `pytestmark = WALK`.
-WALK = [
+_IN_BROWSER = [
     pytest.mark.browser,
-    pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(not os.path.exists(CHROMIUM), reason="no Chromium at CHROMIUM or /usr/bin/chromium"),
 ]
+# The marks of every file of walks: `pytestmark = WALK`.
+WALK = [*_IN_BROWSER, pytest.mark.django_db(transaction=True)]
+# Those of files that look around in one demo and change nothing: what a test itself does to the database is undone.
+LOOK = [*_IN_BROWSER, pytest.mark.django_db]
+# The browser names each page that answers with an error's status.
+NOT_FOUND = "the server responded with a status of 404"
+READERS = ("demo-owner", "demo-guest", "demo-nobody")
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +76,14 @@ def open_page(browser, live_server):
     """Opens pages; at the end none may have broken its policy or thrown.
 
     expects_failures: for walks in which the portal is made unreachable or refuses a form for a conflict, which the
-    browser itself complains about.
+    browser itself complains about. expects_not_found: for walks of somebody who may not see a page.
     """
     complaints: list[str] = []
     contexts = []
 
-    def open_page(viewport=WIDE, color_scheme="light", expects_failures=False, **options) -> Page:
+    def open_page(
+        viewport=WIDE, color_scheme="light", expects_failures=False, expects_not_found=False, **options
+    ) -> Page:
         context = browser.new_context(viewport=viewport, color_scheme=color_scheme, base_url=live_server.url, **options)
         contexts.append(context)
         page = context.new_page()
@@ -67,6 +95,7 @@ def open_page(browser, live_server):
                     expects_failures
                     and (message.text.startswith("htmx:") or any(word in message.text for word in EXPECTED_FAILURES))
                 )
+                and not (expects_not_found and NOT_FOUND in message.text)
                 and complaints.append(f"{page.url}: {message.text}")
             ),
         )
@@ -77,6 +106,99 @@ def open_page(browser, live_server):
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+@dataclass
+class DemoPortal:
+    """A live portal with the demo in it, and pages of its READERS. sessions: their cookies."""
+
+    address: str
+    known: Known
+    browser: Browser
+    sessions: dict[str, str]
+    pages: dict[str, Page] = field(default_factory=dict)
+    complaints: list[str] = field(default_factory=list)
+
+    def page_of(self, username: str) -> Page:
+        """A page of a member, the same one each time; of a visitor with ""."""
+        if username not in self.pages:
+            context = self.browser.new_context(base_url=self.address)
+            if username:
+                cookie = {"name": settings.SESSION_COOKIE_NAME, "value": self.sessions[username], "url": self.address}
+                context.add_cookies([cookie])
+            page = context.new_page()
+            page.on("console", lambda message: self._heard(page, message))
+            page.on("pageerror", lambda error: self.complaints.append(f"{page.url}: {error}"))
+            self.pages[username] = page
+        return self.pages[username]
+
+    def _heard(self, page: Page, message: ConsoleMessage) -> None:
+        # Such pages are opened on purpose.
+        if message.type == "error" and NOT_FOUND not in message.text:
+            self.complaints.append(f"{page.url}: {message.text}")
+
+
+@pytest.fixture(scope="module")
+def demo_of_module(django_db_setup, django_db_blocker, browser) -> Iterator[DemoPortal]:
+    """The demo, filled once for all tests of a file; they only read. The database is emptied afterwards."""
+    quick = "django.contrib.auth.hashers.MD5PasswordHasher"
+    with django_db_blocker.unblock(), override_settings(PASSWORD_HASHERS=[quick], ALLOWED_HOSTS=["localhost"]):
+        try:
+            fill_demo()
+            Member.objects.create_user("demo-nobody", role=Role.COLLABORATOR)
+            server = LiveServer("localhost")
+            sessions = {username: session_of(username) for username in READERS}
+            portal = DemoPortal(server.url, _known(), browser, sessions)
+            yield portal
+            for page in portal.pages.values():
+                page.context.close()
+            server.stop()
+        finally:
+            connections.close_all()
+            call_command("flush", interactive=False, verbosity=0)
+
+
+@pytest.fixture
+def demo_portal(demo_of_module) -> Iterator[DemoPortal]:
+    """The file's demo; at the end of each test no page of it may have broken its policy or thrown."""
+    demo_of_module.complaints.clear()
+    yield demo_of_module
+    assert demo_of_module.complaints == []
+
+
+def connect_a_client(member: Member) -> ConnectedClient:
+    """A client that a member has let in, and that fetched its first token."""
+    application = Application.objects.create(name="Chat", redirect_uris="https://chat.example/back")
+    consent = Consent(Role.GUEST, None, "https://chat.example/back", "x" * 43)
+    connection = let_in_client(caller_for_member(member), application, consent, "a code")
+    now = timezone.now()
+    ConnectedClient.objects.filter(pk=connection.pk).update(fetched_at=now, ends_at=now + timedelta(days=30))
+    return connection
+
+
+def _known() -> Known:
+    owner = Member.objects.get(username="demo-owner")
+    requirements = Requirement.objects.annotate(said=Count("comments"), moved=Count("moves", distinct=True))
+    memories = Memory.objects.filter(memory_type="decision", version__gte=2)
+    requirement = requirements.filter(state="done").order_by("-said", "-moved", "title").first()
+    return Known(
+        project="demo-shop",
+        requirement=requirement,
+        comment=add_comment(caller_for_member(owner), requirement, "Well done."),
+        dead_link=MemoryLink.objects.filter(target=None).order_by("target_title").first(),
+        connection=connect_a_client(owner),
+        draft=requirements.filter(state="draft").order_by("title").first(),
+        memory=memories.annotate(linked=Count("incoming_links")).order_by("-linked", "title").first(),
+        ended_run=Run.objects.finished().exclude(commits=[]).order_by("-cost_usd").first(),
+        active_run=Run.objects.active().order_by("-last_seen_at").first(),
+    )
+
+
+def session_of(username: str) -> str:
+    """The session's key of a member who has just logged in."""
+    client = Client()
+    client.force_login(Member.objects.get(username=username), backend="access.permissions.RolePermissionBackend")
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
 
 
 def log_in(page: Page, username: str) -> None:
