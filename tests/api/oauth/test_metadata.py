@@ -1,8 +1,11 @@
 """What clients read before they ask."""
 
+import re
+from urllib.parse import urlsplit
+
 import pytest
 
-from api.oauth.metadata import challenge, is_our_resource
+from api.oauth.metadata import is_our_resource
 
 SERVER = {
     "issuer": "http://testserver",
@@ -54,10 +57,10 @@ def test_behind_a_proxy_and_under_the_operator_s_address_all_is_https(client, se
     )  # fmt: skip
 
 
-def test_a_401_leads_to_the_document(rf):
-    start = 'resource_metadata="http://testserver/.well-known/oauth-protected-resource/mcp", scope="zikra"'
-    assert challenge(rf.get("/mcp")) == f"Bearer {start}"
-    assert challenge(rf.get("/mcp"), sent=True) == f'Bearer error="invalid_token", {start}'
+def test_the_401_of_mcp_leads_to_the_document(client, db):
+    header = client.post("/mcp", "{}", content_type="application/json")["WWW-Authenticate"]
+    document = client.get(urlsplit(re.search('resource_metadata="([^"]+)"', header)[1]).path)
+    assert document.json() == RESOURCE
 
 
 @pytest.mark.parametrize(
