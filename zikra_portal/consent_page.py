@@ -134,4 +134,6 @@ def _back(request: HttpRequest, address: str) -> HttpResponse:
 
 
 def _not_understood(request: HttpRequest, problem: str) -> HttpResponse:
-    return render(request, "oauth/not_understood.html", {"problem": problem}, status=400)
+    named = request.GET.get("client_id", "")
+    document = named if named.startswith("https://") and "client_id" in problem else ""
+    return render(request, "oauth/not_understood.html", {"problem": problem, "document": document}, status=400)

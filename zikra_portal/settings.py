@@ -246,11 +246,14 @@ SPECTACULAR_SETTINGS = {
 # --- OAuth: clients that members let in -------------------------------------------------------------------------
 # Only what the library still decides here: which clients there are and where they may lead. Grants, codes and tokens
 # are the portal's own (access/clients.py), and its server knows no grant but the authorization code.
+# Whether a client may name itself by the address of a document, which the portal then fetches. A portal that cannot reach
+# the internet says no, and clients register instead.
+OAUTH_CLIENT_DOCUMENTS = env.bool("OAUTH_CLIENT_DOCUMENTS", default=True)
 OAUTH2_PROVIDER_APPLICATION_MODEL = "oauth2_provider.Application"
 OAUTH2_PROVIDER = {
     "SCOPES": {"zikra": "The team's memory, with the role and the projects that the member chose"},
     "ALLOW_LOCALHOST_LOOPBACK": True,
-    "CIMD_ENABLED": True,
+    "CIMD_ENABLED": OAUTH_CLIENT_DOCUMENTS,
     "CIMD_METADATA_FETCHER": "api.oauth.client_documents.ClientDocuments",
     "REFRESH_TOKEN_REUSE_PROTECTION": True,
     **{

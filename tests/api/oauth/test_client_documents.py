@@ -122,6 +122,23 @@ def test_an_answer_that_is_no_small_document_makes_no_client(desk, documents, co
     assert len(documents.asked) == 1
 
 
+def test_a_member_is_told_that_the_document_cannot_be_had(desk, documents, collaborator):
+    documents.status = 404
+    cache.clear()
+    desk.browser.force_login(collaborator.member)
+    page = desk.browser.get(desk.asks()).content.decode()
+    assert f'<code class="client-id">{documents.client_id}</code>' in page
+    assert "OAUTH_CLIENT_DOCUMENTS=false" in page
+    other = desk.browser.get(App(desk.http, desk.browser, "nobody").asks()).content.decode()
+    assert "OAUTH_CLIENT_DOCUMENTS" not in other
+
+
+def test_a_portal_that_fetches_no_documents_asks_nobody(desk, documents, collaborator, settings):
+    settings.OAUTH2_PROVIDER = {**settings.OAUTH2_PROVIDER, "CIMD_ENABLED": False}
+    assert consent_status(desk, collaborator) == 400
+    assert documents.asked == []
+
+
 def test_after_a_failure_the_portal_does_not_ask_again_at_once(desk, documents, collaborator):
     cache.clear()
     documents.status = 404

@@ -45,6 +45,12 @@ def test_what_is_not_true_is_not_told(client):
     assert client.get("/.well-known/openid-configuration").status_code == 404
 
 
+def test_a_portal_that_fetches_no_documents_says_so(client, settings):
+    settings.OAUTH2_PROVIDER = {**settings.OAUTH2_PROVIDER, "CIMD_ENABLED": False}
+    told = client.get("/.well-known/oauth-authorization-server").json()
+    assert told == {**SERVER, "client_id_metadata_document_supported": False}
+
+
 def test_behind_a_proxy_and_under_the_operator_s_address_all_is_https(client, settings):
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     headers = {"host": "testserver", "x-forwarded-proto": "https"}
