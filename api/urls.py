@@ -26,7 +26,7 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(**SCHEMA), name="schema"),
     # OAuth: what clients read and call by themselves. The consent is a page.
     path(".well-known/oauth-protected-resource", metadata.protected_resource),
-    path(".well-known/oauth-protected-resource/mcp", metadata.protected_resource),
+    path(".well-known/oauth-protected-resource/mcp", metadata.protected_resource, name="oauth-protected-resource-mcp"),
     path(".well-known/oauth-authorization-server", metadata.authorization_server),
     path(".well-known/oauth-authorization-server/mcp", metadata.authorization_server),
     path("oauth/token", endpoints.token, name="oauth-token"),

@@ -27,6 +27,13 @@ def is_our_resource(request: HttpRequest, named: str) -> bool:
     return _normal(named) == _normal(resource_of(request))
 
 
+def challenge(request: HttpRequest, *, sent: bool = False) -> str:
+    """The WWW-Authenticate header of a 401 at /mcp. sent: whether a token was sent, which then was no good."""
+    error = 'error="invalid_token", ' if sent else ""
+    metadata = portal_address(request) + reverse("oauth-protected-resource-mcp")
+    return f'Bearer {error}resource_metadata="{metadata}", scope="{SCOPE}"'
+
+
 @require_safe
 def protected_resource(request: HttpRequest) -> HttpResponse:
     """Which authorization server gives out tokens for /mcp."""
