@@ -6,6 +6,7 @@ from django.urls import path
 from django.views.generic import TemplateView
 from drf_spectacular.views import SpectacularAPIView
 
+from api import client_file
 from api.capture import views as capture
 from api.mcp.view import McpView
 from api.oauth import endpoints, metadata, registration
@@ -21,6 +22,7 @@ urlpatterns = [
     path("hook/batch", capture.batch, name="hook-batch"),
     path("handoff", capture.handoff, name="handoff"),
     path("identity", capture.identity, name="identity"),
+    path("connect.py", client_file.connect, name="connect-file"),
     path("mcp", McpView.as_view(), name="mcp"),
     path("mcp/", McpView.as_view()),
     path("api/schema/", SpectacularAPIView.as_view(**SCHEMA), name="schema"),

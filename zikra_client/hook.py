@@ -51,6 +51,7 @@ def _handle(agent: str, word: str, payload: dict[str, Any], size: int) -> None:
         return
     if place.leaves_out(directory_of(payload)) or place.leaves_out(_file_of(payload)):
         return
+    _note_seen(agent)
     if name in ENDS_A_TURN or size > QUICK_BYTES:
         # Reading the transcript, or masking a flood, happens behind the agent's back.
         if _is_child():
@@ -128,6 +129,16 @@ def _file_of(payload: dict[str, Any]) -> str:
     if not isinstance(tool_input, dict):
         return ""
     return str(tool_input.get("file_path") or tool_input.get("path") or tool_input.get("notebook_path") or "")
+
+
+def _note_seen(agent: str) -> None:
+    """For `doctor`: that this agent runs our hooks, and when it last did."""
+    path = places.path_of(
+        "seen", "".join(letter for letter in agent if letter.isalnum() or letter == "-")[:40] or "other"
+    )
+    places.make_private(os.path.dirname(path))
+    with open(path, "a", encoding="utf-8"):
+        os.utime(path)
 
 
 def _note_failure(error: Exception) -> None:

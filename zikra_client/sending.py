@@ -30,6 +30,7 @@ class Answer(NamedTuple):
     status: int
     body: str
     retry_after: float = 0.0
+    date: str = ""
 
 
 class Sent(NamedTuple):
@@ -72,7 +73,9 @@ def ask(
         connection.request(method, address.path.rstrip("/") + path, data, headers)
         response = connection.getresponse()
         text = response.read().decode("utf-8", errors="replace")
-        return Answer(response.status, text, _seconds(response.getheader("Retry-After")))
+        return Answer(
+            response.status, text, _seconds(response.getheader("Retry-After")), response.getheader("Date") or ""
+        )
     except (OSError, http.client.HTTPException, ValueError) as error:
         return Answer(0, str(error) or type(error).__name__)
     finally:
