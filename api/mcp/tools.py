@@ -9,7 +9,6 @@ from typing import Any
 from mcp_types.jsonrpc import INVALID_PARAMS
 
 from access.errors import Forbidden, Invalid
-from access.roles import Role
 from api.arguments import printable
 from api.mcp import connectors
 from api.mcp.messages import ProtocolError
@@ -112,8 +111,3 @@ def _note_unknown(visit: Visit, name: str, tool: Tool | None) -> None:
         refused(Invalid(f"Unknown tool '{printable(name, 60)}'."), visit.caller, "")
     else:
         refused(Forbidden(tool.command.role), visit.caller, tool.command.name)
-
-
-def roles_of_tools() -> dict[str, Role]:
-    """The weakest role that has each tool."""
-    return {name: tool.command.role for name, tool in _tools().items()}

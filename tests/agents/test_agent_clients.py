@@ -76,9 +76,10 @@ def check(names: set[str], results: set[str], prefix: str) -> None:
 
 def test_claude_code(run, write, home, decision, collaborator):
     write("~/.claude.json")
+    write("~/.claude/settings.json")
     with scripted_model(SEARCH) as model:
         done = run(
-            *("claude", "-p", ASK, "--allowedTools", "mcp__zikra__zikra_search", "--output-format", "json"),
+            *("claude", "-p", ASK, "--output-format", "json"),
             ANTHROPIC_BASE_URL=model.address,
             ANTHROPIC_API_KEY="scripted",
             ZIKRA_TOKEN=collaborator.secret,

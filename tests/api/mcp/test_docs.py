@@ -26,6 +26,7 @@ def texts_in(value: Any) -> list[str]:
 def test_each_client_has_its_file():
     assert [file for file, _, _ in BLOCKS] == [
         "~/.claude.json",
+        "~/.claude/settings.json",
         "~/.codex/config.toml",
         "~/.gemini/settings.json",
         "~/.cursor/mcp.json",
@@ -39,6 +40,9 @@ def test_each_client_has_its_file():
 @pytest.mark.parametrize(("file", "kind", "text"), BLOCKS, ids=[file for file, _, _ in BLOCKS])
 def test_each_block_can_be_read_and_names_the_door_and_a_token(file, kind, text):
     words = texts_in(READERS[kind](text))
+    if file == "~/.claude/settings.json":
+        assert words == ["mcp__zikra"]
+        return
 
     assert "http://127.0.0.1:7723/mcp" in words
     assert any("ZIKRA_TOKEN" in word or "zikra-token" in word or "zikra_…" in word for word in words)
