@@ -255,6 +255,10 @@ class ConnectedClientQuerySet(models.QuerySet["ConnectedClient"]):
         """Clients that came for their token; others broke off after the consent."""
         return self.exclude(fetched_at=None)
 
+    def of_client(self, client_id: str) -> Self:
+        """Connections of the client with this id."""
+        return self.filter(client__client_id=client_id)
+
     def for_lists(self) -> Self:
         """With what lists show, newest first."""
         rows = self.select_related("client", "token__member").prefetch_related("token__projects")

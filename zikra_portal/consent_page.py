@@ -11,12 +11,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 from oauth2_provider.exceptions import FatalClientError, OAuthToolkitError
 from oauth2_provider.models import Application
-from oauthlib.oauth2.rfc6749.errors import AccessDeniedError
+from oauthlib.oauth2.rfc6749.errors import AccessDeniedError, OAuth2Error
 
 from access.audit import AuditSubject, record
 from access.callers import Caller
 from access.clients import KIND, subject_of
-from access.models import AuditOutcome, Project
+from access.models import AuditOutcome, ConnectedClient, Project
 from access.pages import caller_of
 from access.roles import ROLE_ORDER, Role
 from api.oauth.redirects import is_this_machine
@@ -81,7 +81,7 @@ def authorize(request: HttpRequest) -> HttpResponse:
     except FatalClientError as error:
         return _not_understood(request, error.oauthlib_error.description or "")
     except OAuthToolkitError as error:
-        return _back(request, error.oauthlib_error.in_uri(error.oauthlib_error.redirect_uri))
+        return _asked_wrongly(request, error.oauthlib_error)
     except ValueError:
         return _not_understood(request, "The address cannot be read.")
     client: Application = asked["request"].client
@@ -127,6 +127,16 @@ def _denied(request: HttpRequest, asked: dict[str, Any], client: Application) ->
         caller_of(request), "connect_client", AuditOutcome.REFUSED, 403, subject=subject, detail="Denied by the member."
     )
     return _back(request, AccessDeniedError(state=asked["state"]).in_uri(asked["redirect_uri"]))
+
+
+def _asked_wrongly(request: HttpRequest, error: OAuth2Error) -> HttpResponse:
+    """Tell the client what was wrong with its request. Anybody can register an address, so only to a client that somebody
+    let in before is the reader sent by itself; to another, by a link that names the host (RFC 9700, section 4.11.2)."""
+    address = with_issuer(request, error.in_uri(error.redirect_uri))
+    if ConnectedClient.objects.of_client(error.client_id).fetched().exists():
+        return HttpResponseRedirect(address)
+    context = {"problem": error.description or error.error, "address": address, "host": urlsplit(address).hostname}
+    return render(request, "oauth/asked_wrongly.html", context, status=400)
 
 
 def _back(request: HttpRequest, address: str) -> HttpResponse:

@@ -1,6 +1,7 @@
 """The consent: who is asked what, what they can grant, and where the answer may lead."""
 
 import re
+from html import unescape
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -226,10 +227,23 @@ def test_nobody_is_sent_anywhere_before_client_and_address_are_known(chat, colla
 )
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_a_known_client_is_told_what_it_did_wrong(chat, collaborator, changes, error, method):
-    chat.browser.force_login(collaborator.member)
+    chat.connected(collaborator)
     answer = getattr(chat.browser, method)(chat.asks(**changes), {"allow": "1"} if method == "post" else {})
     assert error_told(answer) == (CALLBACK, error, "s t/ä", "http://testserver")
-    assert ConnectedClient.objects.count() == 0
+    assert ConnectedClient.objects.count() == 1
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_nobody_is_sent_by_itself_to_a_client_that_anybody_may_have_registered(chat, collaborator, method):
+    chat.code(collaborator)
+    answer = getattr(chat.browser, method)(chat.asks(response_type="token"), {"allow": "1"} if method == "post" else {})
+    assert answer.status_code == 400
+    assert "Location" not in answer
+    (link,) = re.findall(r'href="(https://[^"]+)"', answer.content.decode())
+    told = dict(parse_qsl(urlsplit(unescape(link)).query))
+    assert link.startswith(CALLBACK + "?")
+    assert (told["error"], told["state"], told["iss"]) == ("unsupported_response_type", "s t/ä", "http://testserver")
+    assert "Back to chat.example.com" in body(answer)
 
 
 def test_other_scopes_are_left_out(chat, collaborator):
