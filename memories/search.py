@@ -38,6 +38,9 @@ COUNT_ONLY = "*"
 # can still be lifted by the other. On LoCoMo's conversations (unit pair) R@10 was .918 with 60 and with 80 of each, .919 with 120.
 CANDIDATES_AT_LEAST = 60
 CANDIDATES_A_RESULT = 3
+# Of a pasted error or log so much is embedded, about one window of the embedder; a text of 8,000 characters took it
+# seconds. The keyword leg reads all of it.
+EMBEDDED_CHARACTERS = 2_000
 # Terms are taken from the rarest on until so many postings are read (measured: 97 % of the exact top ten at a
 # quarter of the time, and the cost stays bounded as the corpus grows).
 POSTINGS_READ = 3_000
@@ -220,12 +223,12 @@ def _in_scope(caller: Caller, project_ids: list[int] | None) -> list[int] | None
 
 
 def _embed(text: str) -> QueryVector:
-    """Embed a question. Not beside the statements: on few cores each would only slow the other down."""
+    """Embed a question, or the beginning of a long one. Not beside the statements: on few cores each would only slow the other down."""
     space = EmbeddingSpace.objects.answering()
     if space is None:
         return QueryVector(problem="No embedder is set up: results come from keywords only.")
     try:
-        vector = HalfVector(embedder_of(space).embed_query(text)).to_text()
+        vector = HalfVector(embedder_of(space).embed_query(text[:EMBEDDED_CHARACTERS])).to_text()
         return QueryVector(space, vector, background_of(space))
     except EmbedderUnavailable as error:
         log.warning("query_not_embedded", space=str(space), error=str(error))
