@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from api.client_file import client_digest, client_file, client_sources
+from zikra_client import VERSION
 
 
 def test_it_is_served_to_everybody_with_its_digest(client, db, settings):
@@ -34,7 +35,11 @@ def test_it_runs_from_a_pipe_alone(tmp_path):
         [sys.executable, "-I", "-", "--version"],
         input=client_file("http://127.0.0.1:1"), capture_output=True, cwd=tmp_path, check=True,
     )  # fmt: skip
-    assert done.stdout.decode().strip() == "0.3.0"
+    assert done.stdout.decode().strip() == VERSION
+
+
+def test_client_and_portal_are_of_one_version(settings):
+    assert settings.VERSION == VERSION
 
 
 def test_without_a_token_it_says_what_to_give_and_writes_nothing(tmp_path):
