@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from runs.repositories import project_name_of
+from zikra_client.projects import place_of
 
 
 def git(*words: str, at) -> None:
@@ -18,7 +19,8 @@ def test_a_clone_is_called_as_where_it_was_cloned_from(tmp_path):
     git("init", at=tmp_path / "my-copy")
     assert project_name_of(str(work)) == "my-copy"
     git("remote", "add", "origin", "git@example.com:team/Shop.git", at=tmp_path / "my-copy")
-    assert project_name_of(str(work)) == "Shop"
+    assert project_name_of(str(work)) == "team/Shop"
+    assert place_of(str(work)).repository == "team/Shop"
 
 
 def test_a_worktree_is_called_as_its_repository(tmp_path):
@@ -36,7 +38,7 @@ def test_a_worktree_is_called_as_its_repository(tmp_path):
         ("/nowhere/ana/shop/", "", "shop"),
         ("C:\\work\\shop", "", "shop"),
         ("/nowhere/shop/.claude/worktrees/brave-otter", "", "shop"),
-        ("/nowhere/x", "https://example.com/team/shop.git", "shop"),
+        ("/nowhere/x", "https://example.com/team/shop.git", "team/shop"),
         ("/nowhere/x", "git@example.com:shop", "shop"),
         ("/nowhere/.dotfiles", "", "dotfiles"),
         ("/nowhere/a*b?c", "", "a-b-c"),
