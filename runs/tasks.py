@@ -7,7 +7,7 @@ from celery import shared_task
 from access.callers import caller_for_member
 from access.models import Member
 from runs import budgets, handoffs, repricing, rollups
-from runs.capture import signal, working
+from runs.capture import working
 
 
 @shared_task(name="runs.roll_up_finished_days")
@@ -50,7 +50,6 @@ def reprice_runs(member_id: int, first: str, last: str, project_ids: list[int] |
 @shared_task(name="runs.work_captured_events")
 def work_captured_events() -> int:
     """Work what hooks told into runs; also finds what no message announced."""
-    signal.clear_signal()
     return working.work_waiting()
 
 

@@ -336,29 +336,15 @@ def _place_in_session(event: _Event, known: _Known) -> None:
 # --- storing ---------------------------------------------------------------------------------------------------------
 
 COLUMNS = (
-    ("project_id", "bigint"),
-    ("ingest_key", "text"),
-    ("session_id", "text"),
-    ("kind", "text"),
-    ("name", "text"),
-    ("agent", "text"),
-    ("machine", "text"),
-    ("cwd", "text"),
-    ("branch", "text"),
-    ("body", "text"),
-    ("transcript", "text"),
-    ("masked_count", "bigint"),
-    ("at", "timestamptz"),
-    ("sequence", "bigint"),
-    ("outcome", "text"),
+    *("project_id", "ingest_key", "session_id", "kind", "name", "agent", "machine", "cwd", "branch", "body"),
+    *("transcript", "masked_count", "at", "sequence", "outcome", "client", "token_id", "member_id", "person"),
 )
+CASTS = {"body": "::jsonb", "transcript": "::jsonb", "client": "::jsonb", "token_id": "::uuid"}
+ROW = f"({', '.join('%s' + CASTS.get(name, '') for name in COLUMNS)}, clock_timestamp())"
+# Plain rows and no arrays: to write an event's body into an array costs more than all else in the statement.
 INSERT = f"""
-INSERT INTO runs_capturedevent ({", ".join(name for name, _ in COLUMNS)}, client, token_id, member_id, person, received_at)
-SELECT {", ".join(f"{name}::jsonb" if name in ("body", "transcript") else name for name, _ in COLUMNS)},
-       %s::jsonb, %s::uuid, %s::bigint, %s::text, clock_timestamp()
-FROM unnest({", ".join(f"%s::{kind}[]" for _, kind in COLUMNS)}) AS arrived ({", ".join(name for name, _ in COLUMNS)})
-ON CONFLICT (project_id, ingest_key) DO NOTHING
-RETURNING project_id, ingest_key
+INSERT INTO runs_capturedevent ({", ".join(COLUMNS)}, received_at) VALUES {{rows}}
+ON CONFLICT (project_id, ingest_key) DO NOTHING RETURNING project_id, ingest_key
 """
 
 
@@ -369,10 +355,10 @@ def _insert(caller: Caller, events: list[_Event], client: Client) -> set[tuple[i
     # In one order for all: two requests with the same events wait for each other's keys and never cross.
     rows = sorted((_row(event) for event in events), key=lambda row: row[:2])
     told = json.dumps(mask_all(client.told)[0])
+    sender = (told, caller.token_id, caller.member_id, caller.name[:NAME_LENGTH])
     with connection.cursor() as cursor:
         cursor.execute(
-            INSERT,
-            [told, caller.token_id, caller.member_id, caller.name[:NAME_LENGTH], *map(list, zip(*rows, strict=True))],
+            INSERT.format(rows=", ".join([ROW] * len(rows))), [value for row in rows for value in (*row, *sender)]
         )
         return {(project_id, key) for project_id, key in cursor.fetchall()}
 

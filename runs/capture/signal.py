@@ -1,32 +1,46 @@
 """Waking the task that works captured events into runs."""
 
+import threading
+import time
+
 import structlog
-from django.core.cache import cache
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
 log = structlog.get_logger(__name__)
 
-# While this mark stands, a task has been sent that has not begun yet and will see what arrives meanwhile: a storm of
-# hooks sends a handful of messages and not one each. It ends by itself should that message be lost.
-SIGNAL_KEY = "capture-signal"
-SIGNAL_SECONDS = 5
+# A process sends one message a second at most, and the task begins a second later: it sees all that arrived meanwhile.
+# So a storm of hooks costs a handful of messages, and each round of work takes many events of a session together.
+PAUSE_SECONDS = 1.0
+
+
+class _Signal:
+    """When this process sent its last message."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sent_at = -PAUSE_SECONDS
+
+    def is_due(self) -> bool:
+        """Whether a message is to be sent now; the one who is told so sends it."""
+        now = time.monotonic()
+        with self._lock:
+            if now - self._sent_at < PAUSE_SECONDS:
+                return False
+            self._sent_at = now
+            return True
+
+
+_signal = _Signal()
 
 
 def send_signal() -> None:
-    """Wake the task, unless a message is already on its way. The beat sweep finds what this misses."""
+    """Have what was stored worked soon, unless a message for it is on its way. The beat sweep finds what this misses."""
     from runs.tasks import work_captured_events
 
+    if not _signal.is_due():
+        return
     try:
-        if cache.add(SIGNAL_KEY, 1, SIGNAL_SECONDS):
-            work_captured_events.delay()
+        work_captured_events.apply_async(countdown=PAUSE_SECONDS)
     except (OperationalError, RedisError, OSError) as error:
         log.warning("capture_signal_not_sent", error=str(error))
-
-
-def clear_signal() -> None:
-    """Called by the task when it begins: later events need a message of their own."""
-    try:
-        cache.delete(SIGNAL_KEY)
-    except (RedisError, OSError) as error:
-        log.warning("capture_signal_not_cleared", error=str(error))
