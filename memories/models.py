@@ -510,3 +510,80 @@ class PendingEmbedding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.memory_id} in space {self.space_id}"
+
+
+class ProposalKind(models.TextChoices):
+    """What a language model proposes to keep of a session."""
+
+    PAGE = "page", "Page"
+    DECISION = "decision", "Decision"
+    ERROR = "error", "Error"
+
+
+class ProposalState(models.TextChoices):
+    """What a person made of a proposal."""
+
+    PENDING = "pending", "Pending"
+    ACCEPTED = "accepted", "Accepted"
+    REJECTED = "rejected", "Rejected"
+
+
+class SessionProposalQuerySet(models.QuerySet["SessionProposal"]):
+    """Questions about proposals."""
+
+    def visible_to(self, caller: "Caller") -> Self:
+        """Proposals in the caller's scope."""
+        return self if caller.project_ids is None else self.filter(project_id__in=caller.project_ids)
+
+    def within(self, project_ids: list[int] | None) -> Self:
+        """Proposals of these projects; None for no bound."""
+        return self if project_ids is None else self.filter(project_id__in=project_ids)
+
+    def pending(self) -> Self:
+        """Waiting for a person."""
+        return self.filter(state=ProposalState.PENDING)
+
+
+class SessionProposal(models.Model):
+    """What a language model wrote about a session: nothing of it counts until a person accepts it."""
+
+    id = models.UUIDField(primary_key=True, default=time_ordered_uuid, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="session_proposals")
+    run_id = models.UUIDField(help_text="The session's run.")
+    kind = models.CharField(max_length=10, choices=ProposalKind.choices)
+    title = models.CharField(max_length=TITLE_LENGTH)
+    content_md = models.TextField("content")
+    written_by = models.CharField(max_length=NAME_LENGTH, help_text="The language model.")
+    state = models.CharField(max_length=10, choices=ProposalState.choices, default=ProposalState.PENDING)
+    decided_by = models.CharField(max_length=NAME_LENGTH, blank=True)
+    decided_at = models.DateTimeField(null=True)
+    memory = models.ForeignKey(Memory, null=True, on_delete=models.SET_NULL, related_name="proposals")
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now())
+
+    objects = SessionProposalQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run_id"],
+                condition=models.Q(kind=ProposalKind.PAGE, state=ProposalState.PENDING),
+                name="one_pending_page_per_session",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state=ProposalState.PENDING, decided_at=None)
+                | models.Q(state__in=[ProposalState.ACCEPTED, ProposalState.REJECTED], decided_at__isnull=False),
+                name="a_decided_proposal_has_its_time",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["project", "-created_at"],
+                condition=models.Q(state=ProposalState.PENDING),
+                name="proposal_pending",
+            ),
+            models.Index(fields=["run_id"], name="proposal_of_run"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.title}"

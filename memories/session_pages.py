@@ -12,6 +12,7 @@ from django.utils import timezone
 from access.callers import Caller
 from access.models import Project
 from access.roles import Role
+from memories import session_rewriting
 from memories.models import Memory
 from memories.saving import SavedMemory, save_memory
 from runs.capture.digest import TITLE_LENGTH, Digest
@@ -69,9 +70,11 @@ def write_page(run_id: uuid.UUID) -> SavedMemory | None:
             source_file=f"session:{run.session_id}",
             run_id=run.pk,
         )
-        if captured.page_id != saved.memory.pk:
-            captured.page_id = saved.memory.pk
-            captured.save(update_fields=["page_id"])
+        captured.page_id = saved.memory.pk
+        if run.finished_at is not None and saved.action != "unchanged" and session_rewriting.is_configured():
+            captured.rewrite_due_at = timezone.now()
+            transaction.on_commit(session_rewriting.wake, robust=True)
+        captured.save(update_fields=["page_id", "rewrite_due_at"])
         return saved
 
 

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from memories import archiving, postings, session_pages
+from memories import archiving, postings, session_pages, session_rewriting
 from memories.embedding import queue, spaces, working
 from memories.models import EmbeddingSpace
 
@@ -40,3 +40,9 @@ def archive_faded() -> int:
 def write_session_pages() -> int:
     """Write the pages of sessions that have gone on."""
     return session_pages.write_due_pages()
+
+
+@shared_task(name="memories.rewrite_sessions")
+def rewrite_sessions() -> int:
+    """Ask the language model, where one is configured, about sessions that have ended."""
+    return session_rewriting.rewrite_due()

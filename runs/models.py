@@ -551,6 +551,10 @@ class CapturedSessionQuerySet(models.QuerySet["CapturedSession"]):
         """Sessions whose page is behind what is known of them."""
         return self.filter(page_due_at__isnull=False).order_by("page_due_at", "pk")
 
+    def with_rewrite_due(self) -> Self:
+        """Sessions that ended and that a language model has not been asked about."""
+        return self.filter(rewrite_due_at__isnull=False).order_by("rewrite_due_at", "pk")
+
 
 class CapturedSession(models.Model):
     """What the captured events of a run add up to: its digest (see runs/capture/digest.py) and its page's whereabouts."""
@@ -561,12 +565,20 @@ class CapturedSession(models.Model):
     page_due_at = models.DateTimeField(null=True, help_text="Since when its page is to be written.")
     page_id = models.UUIDField(null=True, help_text="The memory that is its page.")
     page_is_kept = models.BooleanField(default=False, help_text="A person accepted another text for it.")
+    rewrite_due_at = models.DateTimeField(null=True, help_text="Since when a language model is to be asked about it.")
 
     objects = CapturedSessionQuerySet.as_manager()
 
     class Meta:
         indexes = [
-            models.Index(fields=["page_due_at"], condition=models.Q(page_due_at__isnull=False), name="session_page_due")
+            models.Index(
+                fields=["page_due_at"], condition=models.Q(page_due_at__isnull=False), name="session_page_due"
+            ),
+            models.Index(
+                fields=["rewrite_due_at"],
+                condition=models.Q(rewrite_due_at__isnull=False),
+                name="session_rewrite_due",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -28,6 +28,7 @@ JOBS = (
     Job("Work what hooks told", "runs.work_captured_events", every=timedelta(minutes=1)),
     Job("Give back handoffs that nobody used", "runs.look_after_handoffs", every=timedelta(minutes=5)),
     Job("Write session pages that are due", "memories.write_session_pages", every=timedelta(minutes=1)),
+    Job("Ask the language model about sessions", "memories.rewrite_sessions", every=timedelta(minutes=5)),
     Job("Forget what hooks told long ago", "runs.forget_captured_events", daily_at=(3, 50)),
     Job("Sum up days that are over", "runs.roll_up_finished_days", daily_at=(2, 30)),
     Job("Return dropped requirements", "requirements_pipeline.return_dropped", every=timedelta(minutes=1)),

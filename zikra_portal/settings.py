@@ -286,6 +286,14 @@ EMBEDDING_PASSAGE_PREFIX = env("EMBEDDING_PASSAGE_PREFIX", default="")
 EMBEDDING_API_KEY = env("EMBEDDING_API_KEY", default="")
 EMBEDDING_TIMEOUT_SECONDS = env.float("EMBEDDING_TIMEOUT_SECONDS", default=10.0)
 
+# --- A language model ------------------------------------------------------------------------------------------
+# Any OpenAI-compatible endpoint: proposes better pages of sessions, decisions and errors. Without a model named here
+# the pages written by rule stand, and nothing is sent anywhere.
+LLM_URL = env("LLM_URL", default="https://api.openai.com/v1")
+LLM_MODEL = env("LLM_MODEL", default="")
+LLM_API_KEY = env("LLM_API_KEY", default="")
+LLM_TIMEOUT_SECONDS = env.float("LLM_TIMEOUT_SECONDS", default=60.0)
+
 # --- Decay ------------------------------------------------------------------------------------------------------
 # Below this confidence the nightly job archives a memory.
 # Silence after which a run that has not ended is shown as stale.
