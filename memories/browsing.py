@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.utils import timezone
@@ -201,7 +202,11 @@ def _counted(caller: Caller, choices: MemoryChoices) -> list[tuple[str, str, int
     )
     columns = ("memory_type_id", "project_id", "module", "created_by", "tags", "updated_at")
     flags = [*(f"in_{name}" for name in conditions), "archived", "pinned", "deleted"]
-    sql, arguments = base.order_by().values_list(*columns, *flags).query.sql_with_params()
+    try:
+        sql, arguments = base.order_by().values_list(*columns, *flags).query.sql_with_params()
+    except EmptyResultSet:
+        # Who sees no project has nothing to choose from.
+        return []
     chosen = _chosen_words(choices)
     parts, more = [], []
     for name, value in NAMED.items():

@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import dataclass
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import F, Q, QuerySet
 
@@ -51,7 +52,11 @@ SELECT id, others, count(*) OVER () FROM degree ORDER BY others DESC, id LIMIT {
 def graph_of(caller: Caller, project_ids: list[int] | None = None) -> LinkGraph:
     """The links between memories in sight, of these projects (None: all); of many, those of the most linked memories.
     Four queries at most."""
-    sql, arguments = _links(caller, project_ids).values_list("source_id", "target_id").query.sql_with_params()
+    try:
+        sql, arguments = _links(caller, project_ids).values_list("source_id", "target_id").query.sql_with_params()
+    except EmptyResultSet:
+        # Who sees no project sees no link.
+        return _graph(caller, {}, 0)
     with connection.cursor() as cursor:
         cursor.execute(MOST_LINKED.format(links=sql, most=NODES_AT_MOST), arguments)
         rows = cursor.fetchall()

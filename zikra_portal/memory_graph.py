@@ -147,8 +147,12 @@ def _radii(found: LinkGraph) -> dict[uuid.UUID, float]:
 
 
 def _label(title: str) -> str:
+    """A title cut to what there is room for: after a word, so that it can be said aloud, unless that is too long."""
     short = " ".join(title.split())
-    return short if len(short) <= LABEL_CHARACTERS else f"{short[: LABEL_CHARACTERS - 1].rstrip()}…"
+    if len(short) <= LABEL_CHARACTERS:
+        return short
+    cut = short[:LABEL_CHARACTERS]
+    return f"{(cut.rpartition(' ')[0] or cut[:-1]).rstrip()}…"
 
 
 def _width(label: str) -> float:

@@ -83,7 +83,10 @@ class BoundedPaginator(Paginator):
     @cached_property
     def counted(self) -> int:
         """The number of rows, at most one more than ROWS_COUNTED."""
-        return self.rows.order_by().values("pk")[: ROWS_COUNTED + 1].count()
+        rows = self.rows.order_by()
+        # Groups are counted as they are; another column would make other groups.
+        bare = rows.values("pk") if rows.query.group_by is None else rows
+        return bare[: ROWS_COUNTED + 1].count()
 
     @cached_property
     def count(self) -> int:

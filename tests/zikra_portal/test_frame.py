@@ -6,9 +6,13 @@ from decimal import Decimal
 import pytest
 from django.test import RequestFactory
 
+from access.callers import system_caller
 from access.models import Project
+from memories.hygiene import repeated_titles
+from memories.models import Memory
+from memories.saving import save_memory
 from runs.models import CostSource, Run
-from zikra_portal.tables import Column, Sorting
+from zikra_portal.tables import BoundedPaginator, Column, Sorting
 from zikra_portal.templatetags.figures import duration_shown, money, run_cost, short_count, tokens, whole
 
 pytestmark = pytest.mark.django_db
@@ -146,3 +150,16 @@ def test_the_address_sorts_a_table_by_its_columns_only(word, direction, order, n
     assert [expression.expression.name for expression in sorting.order()] == [order, "pk"]
     assert [sorting.direction(column) for column in COLUMNS if column != sorting.column] == ["none", "none"]
     assert tuple(sorting.next_word(column) for column in COLUMNS) == next_words
+
+
+def test_a_paginator_counts_groups_as_groups(app):
+    for title, memory_type in (
+        ("One", "note"),
+        ("one", "decision"),
+        ("Two", "note"),
+        ("Three", "note"),
+        ("three", "user"),
+    ):
+        save_memory(system_caller("tests"), app, memory_type, title)
+    assert BoundedPaginator(repeated_titles(system_caller("tests"), None)).count == 2
+    assert BoundedPaginator(Memory.objects.all()).count == 5
