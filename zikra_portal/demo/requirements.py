@@ -91,7 +91,7 @@ class RequirementStories:
             priority=PRIORITIES[number],
             module=wish.module,
             tags=[wish.module, chance.choice(("customers", "speed", "safety", "cost"))],
-            due_on=_due(state, number, calendar.now),
+            due_on=_due(state, number, calendar),
             depends_on=waits_for,
             state=_S.DRAFT,
         )
@@ -180,14 +180,14 @@ class RequirementStories:
                 story, agent, _S.PROMOTED, half + (story.taken_at - half) / 2, chance.choice(REASONS["promoted"])
             )
         self._moved(story, agent, _S.IN_PROGRESS, story.taken_at, run_id=run_id)
-        claim = {"claimed_by": agent.name, "claimant_id": agent.member_id}
         if story.state == _S.IN_PROGRESS:
-            # No moment of the claim: a lease that ends would take the work back while the demo is looked at.
-            Requirement.objects.filter(pk=story.requirement.pk).update(**claim, assignee_id=agent.member_id)
+            # Given to a person and claimed by nobody: a lease that ends would take it back while the demo is looked at.
+            Requirement.objects.filter(pk=story.requirement.pk).update(assignee_id=agent.member_id)
             check_criterion(agent, story.requirement, 1, True)
             story.requirement.met_criteria.update(at=self.calendar.after(story.taken_at, 10))
             return
-        Requirement.objects.filter(pk=story.requirement.pk).update(**claim, claimed_at=story.taken_at)
+        claim = {"claimed_by": agent.name, "claimant_id": agent.member_id, "claimed_at": story.taken_at}
+        Requirement.objects.filter(pk=story.requirement.pk).update(**claim)
         if chance.random() < 0.25:
             back = story.taken_at + (story.handed_in_at - story.taken_at) / 2
             self._hand_in(story, agent, story.taken_at + (back - story.taken_at) / 2)
@@ -200,7 +200,8 @@ class RequirementStories:
 
     def _hand_in(self, story: Planned, agent: Caller, at: datetime) -> None:
         summary = f"{story.wish.title}: done in `{story.module.file}`; tests hold the criteria."
-        numbers = list(range(1, len(story.wish.criteria) + 1))
+        count = len(Requirement.objects.get(pk=story.requirement.pk).acceptance)
+        numbers = list(range(1, count + 1))
         last_run = story.run_ids[-1] if story.run_ids else None
         finish_requirement(agent, story.requirement, output_summary=summary, criteria_met=numbers, run_id=last_run)
         story.requirement.met_criteria.update(at=at)
@@ -254,11 +255,11 @@ def _age_of(state: RequirementState, number: int, more: float) -> float:
     return youngest.get(state, 9) + more + (number % 4) * (4 if state == _S.DONE else 0.7)
 
 
-def _due(state: RequirementState, number: int, now: datetime) -> date | None:
+def _due(state: RequirementState, number: int, calendar: Calendar) -> date | None:
     if state in (_S.DRAFT, _S.REJECTED) or number % 3 == 2:
         return None
-    days = {_S.DONE: -6, _S.IN_REVIEW: 1, _S.IN_PROGRESS: -2 if number == 5 else 4}.get(state, 9 + number)
-    return (now + timedelta(days=days)).date()
+    days = {_S.DONE: -6, _S.IN_REVIEW: 1, _S.IN_PROGRESS: -3 if number == 5 else 4}.get(state, 9 + number)
+    return (calendar.now + timedelta(days=days + calendar.chance.randrange(-1, 6))).date()
 
 
 def _text(wish: Wish, module: Module) -> str:

@@ -22,6 +22,7 @@ RUNS = 300
 # What falls on a weekend moves before it; it should not leave the month for that.
 WEEKEND = 3
 FAILED_SHARE = 0.08
+LONGEST = timedelta(minutes=110)
 PULL_REQUEST_SHARE = 0.5
 SILENT_SHARE = 0.05  # ended without a word about tokens
 # Tool, its main model, the model of its small jobs, and how often it is taken.
@@ -71,7 +72,9 @@ class RunStories:
             length = story.handed_in_at - story.taken_at
             for number in range(count):
                 at = story.taken_at + length * (number / count)
-                at = min(self.calendar.at_work(at), story.handed_in_at) if number else at
+                by_day = self.calendar.at_work(at)
+                # What would end after the requirement was handed in was done at night.
+                at = by_day if by_day < story.handed_in_at - LONGEST else at
                 purpose = Purpose(story.module, story.requirement.pk, story.wish.title)
                 run = self._record(
                     self.team.projects[project.name], story.worker, purpose, at, failed=0.12 if number == 0 else 0
@@ -111,7 +114,7 @@ class RunStories:
     def _record(self, project: Project, username: str, purpose: Purpose, at: datetime, *, failed: float) -> Run:
         """A run from its start to its end."""
         chance = self.calendar.chance
-        minutes = min(4 + chance.expovariate(1 / 16), 110)
+        minutes = min(4 + chance.expovariate(1 / 16), LONGEST.total_seconds() / 60)
         ends = at + timedelta(minutes=minutes)
         if ends > self.calendar.now - timedelta(minutes=1):
             at, ends = at - (ends - self.calendar.now) - timedelta(minutes=2), self.calendar.now - timedelta(minutes=2)
