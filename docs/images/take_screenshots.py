@@ -49,13 +49,14 @@ class Shot:
 
 
 REQUIREMENT = 'main a[href^="/requirements/"]:not([href$="/new/"])'
-MEMORY = 'main a[href^="/memories/"][href$="/"]'
+# Ids begin with the time, and so with a nought for centuries to come.
+MEMORY = 'main a[href^="/memories/0"]'
 # Narrowed so that what is shown has a story: a decision, a requirement that is done, a run of one that is in progress.
 PAGES = (
     Shot("home", "/"),
     Shot("board", "/requirements/"),
     Shot("requirements-list", "/requirements/?view=list"),
-    Shot("requirement", "/search/?q=Hold+the+price+while+a+customer+pays", link=REQUIREMENT),
+    Shot("requirement", "/search/?q=Hold+the+price+while+a+customer+pays", link=REQUIREMENT, scroll_to="#chain"),
     Shot("requirement-new", "/requirements/new/?project=demo-shop"),
     Shot("memories", "/memories/?q=stock"),
     Shot("memory", "/memories/?q=Reserve+stock+when+payment+starts", link=MEMORY),
@@ -64,7 +65,7 @@ PAGES = (
     Shot("hygiene", "/hygiene/"),
     Shot("runs", "/runs/"),
     Shot("run", "/runs/", link='#active a[href^="/runs/"], main a[href^="/runs/"]'),
-    Shot("costs", "/costs/?group=model"),
+    Shot("costs", "/costs/?group=model", scroll_to="#over-time"),
     Shot("search", "/search/?q=stock"),
     Shot("notifications", "/notifications/"),
     Shot("clients", "/clients/"),
@@ -147,6 +148,8 @@ def _open(page: Page, shot: Shot) -> bool:
         target = page.locator(shot.link).first.get_attribute("href")
         page.goto(target or shot.address)
     page.wait_for_load_state("networkidle") if shot.name != "runs" else page.wait_for_timeout(500)
+    if shot.scroll_to:
+        page.locator(shot.scroll_to).first.evaluate("node => node.scrollIntoView({block: 'start'})")
     return True
 
 
