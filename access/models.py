@@ -177,6 +177,10 @@ class RoleTokenQuerySet(models.QuerySet["RoleToken"]):
         """
         return next(iter(self.raw(OPENING, [prefix, now or timezone.now()])), None)
 
+    def of(self, caller: "Caller") -> Self:
+        """Tokens that act for the caller's member."""
+        return self.none() if caller.member_id is None else self.filter(member_id=caller.member_id)
+
     def visible_to(self, caller: "Caller") -> Self:
         """Tokens that a caller may see and change: all, or those whose whole scope lies inside the caller's."""
         if caller.project_ids is None:

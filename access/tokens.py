@@ -115,6 +115,41 @@ def renew_secret(token: RoleToken, expires_at: datetime) -> str:
     return secret
 
 
+def make_own_token(
+    caller: Caller,
+    label: str,
+    role: Role,
+    *,
+    project_names: Iterable[str] | None,
+    expires_at: datetime,
+) -> NewToken:
+    """Make a token for oneself, with one's own rights or less. Raises as lend_token does.
+
+    It narrows with its member, as every token of a member does.
+    """
+    if expires_at <= timezone.now():
+        raise Invalid("The expiry lies in the past.", fields={"expires_in_days": ["must be at least 1"]})
+    with transaction.atomic():
+        member = Member.objects.get(pk=caller.member_id)
+        row = lend_token(caller, member, label, role, project_names=project_names, expires_at=expires_at)
+        return NewToken(row, renew_secret(row, expires_at))
+
+
+def may_revoke(caller: Caller, token: RoleToken) -> bool:
+    """Whether the caller may shut a token out: members their own, owners those in their sight."""
+    return _is_own(caller, token) or caller.may(Role.OWNER)
+
+
+def revoke_any_token(caller: Caller, token: RoleToken) -> RoleToken:
+    """Close the door for one's own token or, as an owner, for one in sight. Raises Forbidden, NotFound."""
+    if not _is_own(caller, token):
+        return revoke_token(caller, token)
+    with transaction.atomic():
+        _close(RoleToken.objects.select_for_update().get(pk=token.pk), by=caller.name)
+    token.refresh_from_db()
+    return token
+
+
 def new_secret() -> str:
     """A random text in the shape of a token's: what masks tokens masks it too."""
     return f"{TOKEN_START}_{secrets.token_hex(PREFIX_BYTES)}_{secrets.token_urlsafe(SECRET_BYTES)}"
@@ -133,11 +168,7 @@ def token_for_secret(secret: str) -> RoleToken | None:
 def revoke_token(caller: Caller, token: RoleToken) -> RoleToken:
     """Close the door for a token at once. Revoking a revoked one changes nothing."""
     with transaction.atomic():
-        locked = _locked(caller, token)
-        if locked.revoked_at is None:
-            locked.revoked_at = timezone.now()
-            locked.revoked_by = caller.name[:LABEL_LENGTH]
-            locked.save(update_fields=["revoked_at", "revoked_by"])
+        _close(_locked(caller, token), by=caller.name)
     token.refresh_from_db()
     return token
 
@@ -192,6 +223,16 @@ def find_token(caller: Caller, *, token_id: str = "", label: str = "") -> RoleTo
             f"Several active tokens are labelled '{label}'.", hint="Give the token's id; list_tokens shows it."
         )
     return named[0]
+
+
+def _is_own(caller: Caller, token: RoleToken) -> bool:
+    return caller.member_id is not None and token.member_id == caller.member_id
+
+
+def _close(locked: RoleToken, *, by: str) -> None:
+    if locked.revoked_at is None:
+        locked.revoked_at, locked.revoked_by = timezone.now(), by[:LABEL_LENGTH]
+        locked.save(update_fields=["revoked_at", "revoked_by"])
 
 
 def _uuid(text: str) -> uuid.UUID:

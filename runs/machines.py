@@ -1,19 +1,71 @@
 """The machines that people's agents run on, as their clients tell of them."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
+from django.db import transaction
+
 from access.callers import Caller
-from access.errors import NotFound
+from access.errors import Conflict, NotFound
+from access.models import RoleToken
 from access.roles import Role
+from access.tokens import revoke_any_token
 from runs.models import CapturedEvent, Machine, MachineQuerySet
 
 AGENTS_AT_MOST = 20
+# Who makes a line runs it within minutes; looking further back would read all that was captured since.
+FIRST_EVENT_WITHIN = timedelta(days=1)
 
 
 def machines_of(caller: Caller) -> MachineQuerySet:
     """The caller's own machines, the one last heard of first."""
     return Machine.objects.of(caller).select_related("token", "member")
+
+
+def machines_seen_by(caller: Caller) -> MachineQuerySet:
+    """The machines that the caller may look after, the one last heard of first, with their tokens' projects."""
+    seen = Machine.objects.visible_to(caller).select_related("token", "member").prefetch_related("token__projects")
+    return seen.order_by("-last_event_at", "pk")
+
+
+def find_machine(caller: Caller, machine_id: int) -> Machine:
+    """A machine in the caller's sight. Raises NotFound."""
+    found = machines_seen_by(caller).filter(pk=machine_id).first()
+    if found is None:
+        raise NotFound("Machine not found")
+    return found
+
+
+def sharing_token(machine: Machine) -> list[Machine]:
+    """The other machines that speak with the same token, by name."""
+    if machine.token_id is None:
+        return []
+    return list(Machine.objects.filter(token_id=machine.token_id).exclude(pk=machine.pk).order_by("name"))
+
+
+def revoke_machine(caller: Caller, machine: Machine) -> Machine:
+    """Shut a machine out by revoking the token it speaks with; what it told stays.
+
+    Members revoke their own, owners those in their sight. Raises Forbidden, NotFound, Conflict when its token opens
+    nothing any more.
+    """
+    with transaction.atomic():
+        found = Machine.objects.select_for_update().filter(pk=machine.pk).first()
+        if found is None or not Machine.objects.visible_to(caller).filter(pk=found.pk).exists():
+            raise NotFound("Machine not found")
+        if found.token is None or found.token.state != "active":
+            raise Conflict(f"{found.name} is shut out already.")
+        revoke_any_token(caller, found.token)
+    return found
+
+
+def first_event_of(token: RoleToken) -> CapturedEvent | None:
+    """The first event that came by a token, within a day of its making; None while there is none."""
+    came = CapturedEvent.objects.filter(
+        token=token, received_at__gte=token.created_at, received_at__lt=token.created_at + FIRST_EVENT_WITHIN
+    )
+    return came.order_by("received_at", "pk").first()
 
 
 def note_machine(events: Sequence[CapturedEvent]) -> Machine | None:

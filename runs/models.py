@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from access.models import Member, Project, RoleToken
+from access.roles import Role
 
 if TYPE_CHECKING:
     from access.callers import Caller
@@ -591,6 +592,15 @@ class MachineQuerySet(models.QuerySet["Machine"]):
     def of(self, caller: "Caller") -> Self:
         """The caller's own machines."""
         return self.filter(holder=holder_of(caller))
+
+    def visible_to(self, caller: "Caller") -> Self:
+        """The caller's own machines; for admins also those whose last token lies inside their scope."""
+        if not caller.may(Role.ADMIN):
+            return self.of(caller)
+        if caller.project_ids is None:
+            return self
+        own = models.Q(holder=holder_of(caller))
+        return self.filter(own | models.Q(token__in=RoleToken.objects.visible_to(caller)))
 
 
 def holder_of(caller: "Caller") -> str:

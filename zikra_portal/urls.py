@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from zikra_portal import (
     client_pages,
+    connect_page,
     consent_page,
     cost_pages,
     health,
@@ -43,6 +44,11 @@ urlpatterns = [
     path("oauth/authorize", consent_page.authorize, name="oauth-authorize"),
     path("clients/", client_pages.clients, name="clients"),
     path("clients/<uuid:connection_id>/revoke/", client_pages.revoke, name="client-revoke"),
+    # Connecting agents, and the machines that they run on.
+    path("connect/", connect_page.connect, name="connect"),
+    path("connect/<uuid:token_id>/", connect_page.waiting, name="connect-waiting"),
+    path("connect/machines/<int:machine_id>/revoke/", connect_page.revoke, name="machine-revoke"),
+    path("connect/machines/<int:machine_id>/forget/", connect_page.forget, name="machine-forget"),
     # The admin, login, and what machines ask.
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),

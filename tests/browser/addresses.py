@@ -19,6 +19,7 @@ class Known:
     ended_run: Any
     active_run: Any
     connection: Any
+    machine: Any
 
 
 def _with(path: str, **words: Any) -> str:
@@ -64,6 +65,9 @@ PAGES: dict[str, Callable[[Known], list[str]]] = {
     "memory-graph": lambda known: ["/memories/graph/", _with("/memories/graph/", project=known.project)],
     "clients": lambda known: ["/clients/"],
     "client-revoke": lambda known: [f"/clients/{known.connection.pk}/revoke/"],
+    "connect": lambda known: ["/connect/", _with("/connect/", project=known.project)],
+    "connect-waiting": lambda known: [f"/connect/{known.machine.token_id}/"],
+    "machine-revoke": lambda known: [f"/connect/machines/{known.machine.pk}/revoke/"],
     "prompts": lambda known: ["/prompts/", _with("/prompts/", project=known.project)],
     "hygiene": lambda known: [
         *("/hygiene/", "/hygiene/?show=stale", "/hygiene/?show=orphaned", "/hygiene/?show=duplicate"),
@@ -85,7 +89,7 @@ NO_PAGES = frozenset(
         *("costs-csv", "health", "ready", "webhook", "schema", "hook", "hook-batch", "handoff", "identity", "mcp"),
         *("oauth-protected-resource-mcp", "oauth-token", "oauth-register", "oauth-revoke", "oauth-authorize"),
         *("notifications-unread", "notification", "pick-memories", "pick-requirements"),
-        *("requirement-comments", "requirement-newer"),
+        *("requirement-comments", "requirement-newer", "connect-file", "machine-forget"),
     }
 )
 A_UUID = "00000000-0000-4000-8000-000000000000"

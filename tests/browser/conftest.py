@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -22,10 +23,11 @@ from access.callers import caller_for_member
 from access.clients import Consent, let_in_client
 from access.models import ConnectedClient, Member
 from access.roles import Role
+from access.tokens import make_own_token
 from memories.models import Memory, MemoryLink
 from requirements_pipeline.commenting import add_comment
 from requirements_pipeline.models import Requirement
-from runs.models import Run
+from runs.models import Machine, Run, holder_of
 from tests.browser.addresses import Known
 from zikra_portal.demo.filling import fill_demo
 
@@ -176,6 +178,14 @@ def connect_a_client(member: Member) -> ConnectedClient:
     return connection
 
 
+def connect_a_machine(member: Member, name: str, **told: Any) -> Machine:
+    """A machine of a member's, connected by a token of its own. told: what its client tells of it."""
+    until = timezone.now() + timedelta(days=90)
+    caller = caller_for_member(member)
+    token = make_own_token(caller, name, Role.COLLABORATOR, project_names=None, expires_at=until).row
+    return Machine.objects.create(holder=holder_of(caller), name=name, member=member, token=token, **told)
+
+
 def _known() -> Known:
     owner = Member.objects.get(username="demo-owner")
     requirements = Requirement.objects.annotate(said=Count("comments"), moved=Count("moves", distinct=True))
@@ -187,6 +197,7 @@ def _known() -> Known:
         comment=add_comment(caller_for_member(owner), requirement, "Well done."),
         dead_link=MemoryLink.objects.filter(target=None).order_by("target_title").first(),
         connection=connect_a_client(owner),
+        machine=connect_a_machine(owner, "anvil", agents=["codex"], untrusted=["codex"], backlog=3, backlog_seconds=90),
         draft=requirements.filter(state="draft").order_by("title").first(),
         memory=memories.annotate(linked=Count("incoming_links")).order_by("-linked", "title").first(),
         ended_run=Run.objects.finished().exclude(commits=[]).order_by("-cost_usd").first(),

@@ -16,7 +16,7 @@ from requirements_pipeline.writing import save_requirement
 from runs.recording import ModelTokens, heartbeat_run, log_run, start_run
 from runs.tokens import TokenCounts
 from tests.browser.addresses import PAGES, Known
-from tests.browser.conftest import PHONE, WALK, WIDE, connect_a_client, log_in
+from tests.browser.conftest import PHONE, WALK, WIDE, connect_a_client, connect_a_machine, log_in
 
 pytestmark = WALK
 
@@ -126,6 +126,13 @@ def hostile(owner, app, secret_project) -> Known:
         ended_run=ended,
         active_run=active,
         connection=connect_a_client(owner.member),
+        machine=connect_a_machine(
+            owner.member,
+            _line("machine", 200),
+            agents=[_line("agent", 200), WORD[:200]],
+            untrusted=[WORD[:60], "codex"],
+            client_version=WORD[:60],
+        ),
     )
 
 

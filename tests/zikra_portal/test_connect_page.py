@@ -1,0 +1,306 @@
+"""The Connect page: who gets which line, when it turns green, and who looks after which machines."""
+
+import re
+import shlex
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from access.models import AuditEntry, Project, RoleToken
+from access.roles import Role
+from access.tokens import token_for_secret
+from api.client_file import client_digest, client_file
+from runs.models import CapturedEvent, Machine
+from tests.conftest import make_person
+from zikra_client.agents import AGENTS, Connection
+from zikra_portal.connect_page import DAYS, WRITTEN, line_for
+from zikra_portal.run_pages import STOP_POLLING
+from zikra_portal.tables import ROWS_A_PAGE
+
+pytestmark = pytest.mark.django_db
+CONNECT = "/connect/"
+ASKED = {"agents": ["codex"], "project": "app", "machine": "laptop", "role": "collaborator", "days": "90"}
+HTMX = {"HTTP_HX_REQUEST": "true"}
+
+
+@pytest.fixture
+def guest(app):
+    return make_person("gus", Role.GUEST, app)
+
+
+def body(answer):
+    return " ".join(answer.content.decode().split())
+
+
+def line_of(answer):
+    return answer.context["line"]
+
+
+def secret_in(line):
+    words = shlex.split(line.run)
+    return words[words.index("--token") + 1]
+
+
+def event_of(token, project, **more):
+    facts = {"agent": "codex", "machine": "anvil", "session_id": "s", "kind": "session-start", "at": timezone.now()}
+    return CapturedEvent.objects.create(
+        project=project, token=token, member=token.member, ingest_key=uuid.uuid4().hex, **{**facts, **more}
+    )
+
+
+def machine_of(person, name="anvil", **more):
+    facts = {"token": person.token, "member": person.member, "agents": ["codex"]}
+    return Machine.objects.create(holder=f"member:{person.member.pk}", name=name, **{**facts, **more})
+
+
+# --- the line --------------------------------------------------------------------------------------------------------
+
+
+def test_everything_stands_behind_the_login(client, collaborator):
+    machine = machine_of(collaborator)
+    for address in (
+        CONNECT,
+        reverse("connect-waiting", args=[uuid.uuid4()]),
+        reverse("machine-revoke", args=[machine.pk]),
+    ):
+        assert client.get(address)["Location"] == f"/accounts/login/?next={address}"
+
+
+def test_each_may_choose_their_own_projects_and_roles_up_to_their_own(client, owner, collaborator, stranger, guest):
+    offered = {}
+    for person in (owner, collaborator, stranger, guest):
+        client.force_login(person.member)
+        form = client.get(CONNECT).context["form"]
+        offered[person.member.username] = (
+            [name for name, _ in form.fields["project"].choices],
+            [role for role, _ in form.fields["role"].choices],
+            form.fields["role"].initial,
+        )
+    assert offered == {
+        "olga": (["", "app", "skunkworks"], ["guest", "collaborator", "admin", "owner"], "collaborator"),
+        "carl": (["", "app"], ["guest", "collaborator"], "collaborator"),
+        "sven": (["", "skunkworks"], ["guest", "collaborator", "admin"], "collaborator"),
+        "gus": (["", "app"], ["guest"], "guest"),
+    }
+
+
+def test_a_line_holds_a_fresh_token_of_ones_own_that_is_kept_nowhere(client, collaborator, app):
+    client.force_login(collaborator.member)
+    answer = client.post(CONNECT, ASKED)
+    secret = secret_in(line_of(answer))
+    token = token_for_secret(secret)
+    assert (token.member, token.role, token.label, token.all_projects) == (
+        *(collaborator.member, "collaborator", "carl, laptop", False),
+    )
+    assert list(token.projects.all()) == [app]
+    assert timedelta(days=89) < token.expires_at - timezone.now() <= timedelta(days=DAYS)
+    assert line_of(answer).run == (
+        f"curl -fsSL http://testserver/connect.py | python3 - --token {secret} --agent codex --project app"
+    )
+    assert "no-store" in answer["Cache-Control"]
+    for address in (CONNECT, reverse("connect-waiting", args=[token.pk])):
+        assert secret not in client.get(address).content.decode()
+    deed = AuditEntry.objects.get(command="create_token")
+    assert (deed.caller, deed.door, deed.outcome, deed.object_id) == ("carl", "page", "done", str(token.pk))
+    assert secret not in f"{deed.detail} {deed.object_title}"
+
+
+def test_all_in_scope_is_every_project_for_who_sees_all_and_ones_own_for_others(client, owner, collaborator, app):
+    reach = {}
+    for person in (owner, collaborator):
+        client.force_login(person.member)
+        token = token_for_secret(secret_in(line_of(client.post(CONNECT, {**ASKED, "project": "", "agents": []}))))
+        reach[person.member.username] = (token.all_projects, list(token.projects.values_list("name", flat=True)))
+    assert reach == {"olga": (True, []), "carl": (False, ["app"])}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"role": "admin"}, "role"), ({"role": "owner"}, "role"), ({"project": "skunkworks"}, "project"),
+        ({"agents": ["no-such"]}, "agents"), ({"days": "100000"}, "days"), ({"machine": " "}, "machine"),
+        ({"machine": "x" * 61}, "machine"),
+    ],
+)  # fmt: skip
+def test_what_is_not_ones_own_makes_no_token(client, collaborator, secret_project, wrong, field):
+    before = RoleToken.objects.count()
+    client.force_login(collaborator.member)
+    answer = client.post(CONNECT, {**ASKED, **wrong})
+    assert (answer.status_code, list(answer.context["form"].errors)) == (400, [field])
+    assert RoleToken.objects.count() == before
+
+
+def test_the_page_names_the_digest_of_the_file_that_is_served(client, collaborator, app):
+    client.force_login(collaborator.member)
+    served = client.get("/connect.py").content
+    assert served == client_file("http://testserver")
+    line = line_of(client.post(CONNECT, ASKED))
+    assert line.digest == client_digest("http://testserver")
+    assert f'echo "{line.digest}  connect.py" | sha256sum --check' in line.check
+    assert secret_in(line) not in line.check
+    assert line.digest in body(client.get(CONNECT))
+
+
+def test_names_of_projects_are_quoted_for_the_shell():
+    line = line_for("https://portal.example", "zikra_a_b", [], "team: it's $HOME")
+    assert shlex.split(line.run)[-2:] == ["--project", "team: it's $HOME"]
+
+
+def test_the_page_tells_of_every_file_that_the_client_writes(monkeypatch):
+    for name in ("CLAUDE_CONFIG_DIR", "CODEX_HOME", "ZIKRA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "/somebody")
+    written = {
+        agent.name: {change.file.replace("/somebody", "~") for change in agent.changes(Connection("https://p", "t"))}
+        for agent in AGENTS
+    }
+    assert {name: set(files) for name, files in WRITTEN.items()} == written
+
+
+def test_who_sees_no_project_is_told_so(client, db):
+    client.force_login(make_person("nora", Role.COLLABORATOR, Project.objects.create(name="gone")).member)
+    Project.objects.get(name="gone").members.clear()
+    page = client.get(CONNECT)
+    assert "You see no project yet" in body(page)
+
+
+# --- the first event -------------------------------------------------------------------------------------------------
+
+
+def test_the_page_turns_green_with_the_first_event_of_this_token_alone(client, owner, collaborator, app):
+    client.force_login(collaborator.member)
+    token = client.post(CONNECT, ASKED).context["token"]
+    address = reverse("connect-waiting", args=[token.pk])
+    event_of(owner.token, app, machine="elsewhere")
+    event_of(collaborator.token, app, machine="elsewhere")
+    fragment = client.get(address, **HTMX)
+    assert (fragment.status_code, "Nothing has come" in body(fragment)) == (200, True)
+    event_of(token, app)
+    event_of(token, app, machine="second")
+    for extra, status in ((HTMX, STOP_POLLING), ({}, 200)):
+        answer = client.get(address, **extra)
+        assert answer.status_code == status
+        assert re.search(r"Codex on <bdi>anvil</bdi> told its first event", body(answer))
+        assert "elsewhere" not in body(answer)
+
+
+def test_nobody_looks_at_another_ones_line(client, owner, collaborator, stranger, guest, app):
+    client.force_login(collaborator.member)
+    token = client.post(CONNECT, ASKED).context["token"]
+    address = reverse("connect-waiting", args=[token.pk])
+    codes = {}
+    for person in (owner, collaborator, stranger, guest):
+        client.force_login(person.member)
+        codes[person.member.username] = client.get(address).status_code
+    assert codes == {"olga": 404, "carl": 200, "sven": 404, "gus": 404}
+
+
+def test_a_guests_line_says_that_nothing_is_kept(client, guest):
+    client.force_login(guest.member)
+    answer = client.post(CONNECT, {**ASKED, "role": "guest"})
+    assert token_for_secret(secret_in(line_of(answer))).role == "guest"
+    assert "A guest's agents read the memory; what they do is not kept" in body(answer)
+
+
+# --- machines --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def machines(owner, collaborator, stranger, guest):
+    return {
+        person.member.username: machine_of(person, f"{person.member.username}s")
+        for person in (owner, collaborator, stranger, guest)
+    }
+
+
+def test_people_see_their_own_machines_and_those_who_lead_their_projects(
+    client, machines, owner, collaborator, stranger, guest, app
+):
+    lead = make_person("ada", Role.ADMIN, app)
+    seen = {}
+    for person in (owner, lead, collaborator, stranger, guest):
+        client.force_login(person.member)
+        page = client.get(CONNECT)
+        seen[person.member.username] = (
+            sorted(machine.name for machine in page.context["page"]),
+            [client.get(reverse("machine-revoke", args=[machine.pk])).status_code for machine in machines.values()],
+            page.content.decode().count(">Revoke<span"),
+        )
+    assert seen == {
+        "olga": (["carls", "guss", "olgas", "svens"], [200, 200, 200, 200], 4),
+        "ada": (["carls", "guss"], [404, 200, 404, 200], 0),
+        "carl": (["carls"], [404, 200, 404, 404], 1),
+        "sven": (["svens"], [404, 404, 200, 404], 1),
+        "gus": (["guss"], [404, 404, 404, 200], 1),
+    }
+
+
+def test_a_row_tells_backlog_trust_role_and_projects(client, collaborator, app):
+    machine_of(
+        collaborator, agents=["claude-code", "codex"], client_version="0.3.0", backlog=12, backlog_seconds=340,
+        untrusted=["codex"],
+    )  # fmt: skip
+    client.force_login(collaborator.member)
+    page = body(client.get(CONNECT))
+    for words in ("Claude Code, Codex", "client 0.3.0", "12, the oldest for 5 minutes", "Collaborator", ">app<", "connected"):
+        assert words in page
+    assert "Codex does not run its hooks, so nothing of its sessions comes. Start it there" in page
+
+
+def test_revoking_a_machine_shuts_its_token_out_and_is_audited(client, collaborator, app):
+    machine = machine_of(collaborator)
+    machine_of(collaborator, "second")
+    client.force_login(collaborator.member)
+    address = reverse("machine-revoke", args=[machine.pk])
+    assert "and so is “<bdi>second</bdi>”, which speaks with the same token" in body(client.get(address))
+    answer = client.post(address, follow=True)
+    assert "Revoked the token of anvil; it is shut out." in body(answer)
+    assert token_for_secret(collaborator.secret) is None
+    again = client.post(address, follow=True)
+    assert "anvil is shut out already." in body(again)
+    deeds = AuditEntry.objects.filter(command="revoke_token").order_by("id")
+    assert list(deeds.values_list("caller", "outcome", "status")) == [("carl", "done", 200), ("carl", "invalid", 409)]
+    assert "Take off the list" in body(answer)
+    client.post(reverse("machine-forget", args=[machine.pk]))
+    assert [machine.name for machine in Machine.objects.all()] == ["second"]
+
+
+def test_an_owner_revokes_anybodys_and_an_admin_only_their_own(client, machines, owner, stranger, collaborator, app):
+    lead = make_person("ada", Role.ADMIN, app)
+    codes = {}
+    for person, holder in ((lead, "carl"), (stranger, "carl"), (owner, "carl"), (lead, "gus")):
+        client.force_login(person.member)
+        answer = client.post(reverse("machine-revoke", args=[machines[holder].pk]))
+        codes[(person.member.username, holder)] = (
+            answer.status_code,
+            Machine.objects.get(pk=machines[holder].pk).token.state,
+        )
+    assert codes == {
+        ("ada", "carl"): (302, "active"),
+        ("sven", "carl"): (404, "active"),
+        ("olga", "carl"): (302, "revoked"),
+        ("ada", "gus"): (302, "active"),
+    }
+
+
+def test_nobody_takes_another_ones_machine_off_the_list(client, machines, owner):
+    client.force_login(owner.member)
+    assert client.post(reverse("machine-forget", args=[machines["carl"].pk])).status_code == 404
+    assert Machine.objects.count() == 4
+
+
+def test_the_page_costs_the_same_with_few_and_many_machines(
+    client, owner, collaborator, app, django_assert_num_queries
+):
+    client.force_login(owner.member)
+    for number in range(3):
+        machine_of(collaborator, f"m{number}")
+    with django_assert_num_queries(8):
+        client.get(CONNECT)
+    for number in range(3, ROWS_A_PAGE + 10):
+        machine_of(collaborator, f"m{number}")
+    with django_assert_num_queries(8):
+        client.get(CONNECT)
