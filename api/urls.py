@@ -8,7 +8,7 @@ from drf_spectacular.views import SpectacularAPIView
 
 from api import client_file
 from api.capture import views as capture
-from api.mcp.view import McpView
+from api.mcp.view import mcp
 from api.oauth import endpoints, metadata, registration
 from api.views import WebhookView
 
@@ -23,8 +23,8 @@ urlpatterns = [
     path("handoff", capture.handoff, name="handoff"),
     path("identity", capture.identity, name="identity"),
     path("connect.py", client_file.connect, name="connect-file"),
-    path("mcp", McpView.as_view(), name="mcp"),
-    path("mcp/", McpView.as_view()),
+    path("mcp", mcp, name="mcp"),
+    path("mcp/", mcp),
     path("api/schema/", SpectacularAPIView.as_view(**SCHEMA), name="schema"),
     # OAuth: what clients read and call by themselves. The consent is a page.
     path(".well-known/oauth-protected-resource", metadata.protected_resource),

@@ -5,7 +5,8 @@
 Starts a portal of its own by `./zikra up` on a free port and a fresh data directory, fills it through the webhook and
 waits until everything is embedded. Then so many clients search at once, each by turns through `/webhook/zikra` and as the
 tool `zikra_search` through `/mcp`, with the same options and no question twice, so that both doors meet the same load. All
-traffic stays on the loopback interface and ends by itself. Prints one JSON line; fails when the 95th percentile by MCP
+traffic stays on the loopback interface and ends by itself. Measure on a machine that does nothing else: what others take
+weighs on the difference, too. Prints one JSON line; fails when the 95th percentile by MCP
 lies more than 10 ms above the webhook's.
 """
 
