@@ -18,6 +18,8 @@ from zikra_portal import (
 )
 
 urlpatterns = [
+    # The agents' doors first: of them hundreds of requests may come in a second.
+    path("", include("api.urls")),
     path("", home.home, name="home"),
     path("runs/", run_pages.runs, name="runs"),
     path("runs/<uuid:run_id>/", run_pages.run, name="run"),
@@ -49,11 +51,10 @@ urlpatterns = [
     path("connect/<uuid:token_id>/", connect_page.waiting, name="connect-waiting"),
     path("connect/machines/<int:machine_id>/revoke/", connect_page.revoke, name="machine-revoke"),
     path("connect/machines/<int:machine_id>/forget/", connect_page.forget, name="machine-forget"),
-    # The admin, login, and what machines ask.
+    # The admin, login, and whether all is well.
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("health", health.health, name="health"),
     path("ready", health.ready, name="ready"),
-    path("", include("api.urls")),
 ]
