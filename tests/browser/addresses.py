@@ -86,7 +86,19 @@ ERRORS = ("/no-such-page/", "/runs/00000000-0000-4000-8000-000000000000/")
 # Asked by machines, downloaded, or fetched by a page for a part of itself; and the consent, which needs a client that asks.
 NO_PAGES = frozenset(
     {
-        *("costs-csv", "health", "ready", "webhook", "schema", "hook", "hook-batch", "handoff", "identity", "mcp"),
+        *(
+            "costs-csv",
+            "health",
+            "ready",
+            "webhook",
+            "schema",
+            "hook",
+            "hook-batch",
+            "handoff",
+            "connect-file",
+            "identity",
+            "mcp",
+        ),
         *("oauth-protected-resource-mcp", "oauth-token", "oauth-register", "oauth-revoke", "oauth-authorize"),
         *("notifications-unread", "notification", "pick-memories", "pick-requirements"),
         *("requirement-comments", "requirement-newer", "connect-file", "machine-forget"),
