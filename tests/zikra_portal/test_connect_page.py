@@ -245,7 +245,14 @@ def test_a_row_tells_backlog_trust_role_and_projects(client, collaborator, app):
     )  # fmt: skip
     client.force_login(collaborator.member)
     page = body(client.get(CONNECT))
-    for words in ("Claude Code, Codex", "client 0.3.0", "12, the oldest for 5 minutes", "Collaborator", ">app<", "connected"):
+    for words in (
+        "Claude Code, Codex",
+        "client 0.3.0",
+        "12, the oldest for 5 minutes",
+        "Collaborator",
+        ">app<",
+        "connected",
+    ):
         assert words in page
     assert "Codex does not run its hooks, so nothing of its sessions comes. Start it there" in page
 
