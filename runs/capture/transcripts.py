@@ -67,7 +67,8 @@ def _read(agent: str, threads: dict[str, list[str]]) -> Iterator[Session]:
         # A session's files are read as one: a message may stand in several of them.
         yield claude_code.read(line for lines in threads.values() for line in lines)
     elif agent == codex.AGENT:
-        yield from (codex.read(lines, thread_id=thread) for thread, lines in threads.items())
+        # A file's own first line names its thread, whatever the file is called.
+        yield from (codex.read(lines) for lines in threads.values())
     elif agent == gemini_cli.AGENT:
         yield from (gemini_cli.read(lines) for lines in threads.values())
 

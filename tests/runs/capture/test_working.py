@@ -1,6 +1,8 @@
 """Captured events become runs: in the order of their own time, each once, whoever they come from."""
 
 import itertools
+import json
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -263,3 +265,23 @@ class Counter:
     def __call__(self, execute, *arguments):
         self.count += 1
         return execute(*arguments)
+
+
+def codex_line(kind, second, **payload):
+    return json.dumps({"type": kind, "timestamp": (BEGAN + timedelta(seconds=second)).isoformat(), "payload": payload})
+
+
+def codex_tokens(second, given, output):
+    totals = {"input_tokens": given, "cached_input_tokens": 0, "output_tokens": output}
+    return codex_line("event_msg", second, type="token_count", info={"total_token_usage": totals})
+
+
+def test_codex_counts_are_totals_of_a_file_whatever_it_is_called(told):
+    def tail(offset, *lines):
+        part = {"agent": "codex", "thread": "rollout-2026-03-02T09-00-00-t1", "offset": offset, "lines": list(lines)}
+        return {"zikra_transcript": [part]}
+
+    first = (codex_line("session_meta", 0, id="t1", cwd="/srv/app"), codex_line("turn_context", 1, model="gpt-5"))
+    told(SESSION[1], hook("Stop", tail(0, *first, codex_tokens(2, 100, 10)), second=3))
+    told(hook("SessionEnd", tail(900, codex_tokens(4, 250, 30)), second=5))
+    assert usage() == {"gpt-5": (250, 30, 0)}
