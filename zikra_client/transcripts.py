@@ -19,7 +19,11 @@ CLAUDE_MESSAGE = ("id", "model", "role", "usage", "type", "stop_reason")
 # Of what the agent said, so much travels: the portal shows the last answer.
 ANSWER_BYTES = 4_000
 CODEX_CONTEXT = ("model", "cwd", "turn_id")
-CODEX_META = ("id", "session_id", "cwd", "originator", "cli_version", "model", "model_provider")
+CODEX_META = (
+    *("id", "session_id", "timestamp", "cwd", "originator", "cli_version", "model", "model_provider", "git"),
+    # Whose child a thread is: its first totals count what its parent took.
+    *("forked_from_id", "parent_thread_id", "source"),
+)
 GEMINI_MESSAGE = ("id", "type", "timestamp", "model", "tokens")
 
 
