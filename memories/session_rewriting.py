@@ -28,6 +28,7 @@ from memories.models import (
     ProposalKind,
     ProposalState,
     SessionProposal,
+    SessionProposalQuerySet,
 )
 from memories.saving import SavedMemory, save_memory
 from runs.capture.digest import Digest
@@ -100,6 +101,20 @@ def propose_for(run_id: uuid.UUID) -> list[SessionProposal]:
         CapturedSession.objects.select_for_update().get(pk=run_id)
         SessionProposal.objects.pending().filter(run_id=run_id).delete()
         return SessionProposal.objects.bulk_create(proposals)
+
+
+def pending_proposals(caller: Caller, project_ids: list[int] | None) -> SessionProposalQuerySet:
+    """Proposals in sight that wait for a person, the newest first."""
+    waiting = SessionProposal.objects.visible_to(caller).within(project_ids).pending()
+    return waiting.select_related("project").order_by("-created_at", "id")
+
+
+def find_proposal(caller: Caller, proposal_id: uuid.UUID) -> SessionProposal:
+    """The proposal of this id. Raises NotFound when there is none in the caller's sight."""
+    found = SessionProposal.objects.visible_to(caller).select_related("project").filter(pk=proposal_id).first()
+    if found is None:
+        raise NotFound("Proposal not found")
+    return found
 
 
 def accept_proposal(caller: Caller, proposal: SessionProposal) -> SavedMemory:

@@ -11,7 +11,10 @@ from runs.visibility import may_see_costs
 
 # Pages that read `?project=`, a name; from any other page the switch leads home.
 PAGES_OF_PROJECTS = frozenset(
-    {"home", "search", "requirements", "memories", "memory-graph", "prompts", "runs", "costs", "hygiene"}
+    {
+        *("home", "search", "requirements", "memories", "memory-graph", "prompts", "runs", "costs", "hygiene"),
+        *("handoffs", "proposals"),
+    }
 )
 # What belongs to one project's answer only: a page number means nothing in another project.
 NOT_KEPT = frozenset({"project", "page"})

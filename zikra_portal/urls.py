@@ -9,6 +9,7 @@ from zikra_portal import (
     connect_page,
     consent_page,
     cost_pages,
+    handoff_pages,
     health,
     home,
     notification_pages,
@@ -46,6 +47,14 @@ urlpatterns = [
     path("oauth/authorize", consent_page.authorize, name="oauth-authorize"),
     path("clients/", client_pages.clients, name="clients"),
     path("clients/<uuid:connection_id>/revoke/", client_pages.revoke, name="client-revoke"),
+    # Where sessions left off.
+    path("handoffs/", handoff_pages.handoffs, name="handoffs"),
+    path("handoffs/<uuid:handoff_id>/accept/", handoff_pages.take, name="handoff-accept"),
+    path("handoffs/<uuid:handoff_id>/cancel/", handoff_pages.take_back, name="handoff-cancel"),
+    path("handoffs/<uuid:handoff_id>/assign/", handoff_pages.give, name="handoff-assign"),
+    path("proposals/", handoff_pages.proposals, name="proposals"),
+    path("proposals/<uuid:proposal_id>/accept/", handoff_pages.decide, {"word": "accept"}, name="proposal-accept"),
+    path("proposals/<uuid:proposal_id>/reject/", handoff_pages.decide, {"word": "reject"}, name="proposal-reject"),
     # Connecting agents, and the machines that they run on.
     path("connect/", connect_page.connect, name="connect"),
     path("connect/<uuid:token_id>/", connect_page.waiting, name="connect-waiting"),

@@ -68,6 +68,11 @@ PAGES: dict[str, Callable[[Known], list[str]]] = {
     "connect": lambda known: ["/connect/", _with("/connect/", project=known.project)],
     "connect-waiting": lambda known: [f"/connect/{known.machine.token_id}/"],
     "machine-revoke": lambda known: [f"/connect/machines/{known.machine.pk}/revoke/"],
+    "handoffs": lambda known: [
+        *("/handoffs/", "/handoffs/?state=accepted", "/handoffs/?state=expired"),
+        _with("/handoffs/", project=known.project),
+    ],
+    "proposals": lambda known: ["/proposals/", _with("/proposals/", project=known.project)],
     "prompts": lambda known: ["/prompts/", _with("/prompts/", project=known.project)],
     "hygiene": lambda known: [
         *("/hygiene/", "/hygiene/?show=stale", "/hygiene/?show=orphaned", "/hygiene/?show=duplicate"),
@@ -102,6 +107,7 @@ NO_PAGES = frozenset(
         *("oauth-protected-resource-mcp", "oauth-token", "oauth-register", "oauth-revoke", "oauth-authorize"),
         *("notifications-unread", "notification", "pick-memories", "pick-requirements"),
         *("requirement-comments", "requirement-newer", "connect-file", "machine-forget"),
+        *("handoff-accept", "handoff-cancel", "handoff-assign", "proposal-accept", "proposal-reject"),
     }
 )
 A_UUID = "00000000-0000-4000-8000-000000000000"

@@ -178,11 +178,11 @@ def connect_a_client(member: Member) -> ConnectedClient:
     return connection
 
 
-def connect_a_machine(member: Member, name: str, **told: Any) -> Machine:
+def connect_a_machine(member: Member, name: str, *, project_names: list[str] | None = None, **told: Any) -> Machine:
     """A machine of a member's, connected by a token of its own. told: what its client tells of it."""
     until = timezone.now() + timedelta(days=90)
     caller = caller_for_member(member)
-    token = make_own_token(caller, name, Role.COLLABORATOR, project_names=None, expires_at=until).row
+    token = make_own_token(caller, name, Role.COLLABORATOR, project_names=project_names, expires_at=until).row
     return Machine.objects.create(holder=holder_of(caller), name=name, member=member, token=token, **told)
 
 

@@ -7,12 +7,13 @@ import pytest
 from access.models import Notification
 from access.roles import Role
 from access.tokens import make_token
-from memories.models import MemoryLink
+from memories.models import MemoryLink, SessionProposal
 from memories.saving import save_memory
 from requirements_pipeline.commenting import add_comment
 from requirements_pipeline.models import Requirement, RequirementState
 from requirements_pipeline.moves import move_requirement
 from requirements_pipeline.writing import save_requirement
+from runs.handoffs import begin
 from runs.recording import ModelTokens, heartbeat_run, log_run, start_run
 from runs.tokens import TokenCounts
 from tests.browser.addresses import PAGES, Known
@@ -115,6 +116,11 @@ def hostile(owner, app, secret_project) -> Known:
     save_memory(caller, app, "note", _line("born", 500), content_md=MARKDOWN, run_id=ended.pk)
     words = _line("words", 500)
     Notification.objects.create(member=owner.member, project=app, kind="moved", words=words, link=f"javascript:{RUNS}")
+    told_over = {"open_questions": [MARKDOWN[:3000]], "next_steps": [MARKDOWN[:3000]]}
+    told_over |= {"files_touched": [_line("path", 1000)], "agent": _line("agent", 200), "cwd": _line("cwd", 1000)}
+    begin(caller, app, MARKDOWN[:3000], **told_over)
+    proposed = {"title": title, "content_md": MARKDOWN, "written_by": _line("model", 200)}
+    SessionProposal.objects.create(project=app, run_id=ended.pk, kind="decision", **proposed)
     make_token(caller, _line("token", 200), Role.GUEST, project_names=["app"])
     return Known(
         project="app",

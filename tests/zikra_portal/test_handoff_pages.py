@@ -1,0 +1,188 @@
+"""The pages of handoffs and proposals: who sees which, what their buttons do, and what they cost the database."""
+
+import uuid
+
+import pytest
+from django.urls import reverse
+
+from access.members import members_seeing
+from access.models import AuditEntry, Member, Notification, Project
+from access.roles import Role
+from memories.models import Memory, SessionProposal
+from runs.handoffs import accept, begin, cancel
+from runs.models import Handoff
+from tests.conftest import make_person
+from zikra_portal.tables import ROWS_A_PAGE
+
+pytestmark = pytest.mark.django_db
+HANDOFFS, PROPOSALS = "/handoffs/", "/proposals/"
+
+
+@pytest.fixture
+def guest(app):
+    return make_person("gus", Role.GUEST, app)
+
+
+@pytest.fixture
+def handoff(collaborator, app):
+    return begin(
+        collaborator.caller, app, "The **export** works. <script>alert(1)</script>", agent="claude-code",
+        open_questions=["Is a header wanted?"], next_steps=["Write the test"], files_touched=["exports/rows.py"],
+    )  # fmt: skip
+
+
+@pytest.fixture
+def proposal(app):
+    return SessionProposal.objects.create(
+        project=app, run_id=uuid.uuid4(), kind="decision", title="Rows are streamed", content_md="For **memory**.",
+        written_by="a model",
+    )  # fmt: skip
+
+
+def body(answer):
+    return " ".join(answer.content.decode().split())
+
+
+def deed(name, row):
+    return reverse(name, args=[row.pk])
+
+
+def test_the_pages_stand_behind_the_login(client, handoff):
+    for address in (HANDOFFS, PROPOSALS, deed("handoff-accept", handoff)):
+        assert client.get(address)["Location"] == f"/accounts/login/?next={address}"
+
+
+def test_each_sees_the_handoffs_and_proposals_of_their_scope(
+    client, owner, collaborator, stranger, guest, handoff, proposal, secret_project
+):
+    hidden = begin(owner.caller, secret_project, "Out of sight.")
+    seen = {}
+    for person in (owner, collaborator, stranger, guest):
+        client.force_login(person.member)
+        page, proposals = client.get(HANDOFFS), client.get(PROPOSALS)
+        seen[person.member.username] = (
+            {row for row, _ in page.context["rows"]},
+            list(proposals.context["page"]),
+            ["/assign/" in body(page), "/reject/" in body(proposals)],
+            [client.get(HANDOFFS, {"project": name}).status_code for name in ("app", "skunkworks")],
+        )
+    assert seen == {
+        "olga": ({handoff, hidden}, [proposal], [True, True], [200, 200]),
+        "carl": ({handoff}, [proposal], [True, True], [200, 404]),
+        "sven": ({hidden}, [], [True, False], [404, 200]),
+        "gus": ({handoff}, [proposal], [False, False], [200, 404]),
+    }
+
+
+def test_a_handoff_tells_what_was_left_as_text(client, collaborator, handoff):
+    client.force_login(collaborator.member)
+    page = body(client.get(HANDOFFS))
+    for words in (
+        "<strong>export</strong>", "&lt;script&gt;alert(1)&lt;/script&gt;", "Is a header wanted?", "Write the test",
+        "exports/rows.py", "Claude Code", "left on purpose",
+    ):  # fmt: skip
+        assert words in page
+    assert "<script>alert" not in page
+
+
+def test_states_stand_apart(client, collaborator, app):
+    made = [begin(collaborator.caller, app, f"Number {number}.") for number in range(3)]
+    accept(collaborator.caller, made[0])
+    cancel(collaborator.caller, made[1], "Done by hand.")
+    client.force_login(collaborator.member)
+    shown = {}
+    for state in ("open", "accepted", "expired", "no-such"):
+        page = client.get(HANDOFFS, {"state": state})
+        shown[state] = ([row.summary for row, _ in page.context["rows"]], [tab[2] for tab in page.context["tabs"]])
+    counts = [1, 1, 1, 0]
+    assert shown == {
+        "open": (["Number 2."], counts),
+        "accepted": (["Number 0."], counts),
+        "expired": (["Number 1."], counts),
+        "no-such": (["Number 2."], counts),
+    }
+    assert "Cancelled by carl: Done by hand." in body(client.get(HANDOFFS, {"state": "expired"}))
+
+
+def test_guests_and_strangers_change_nothing(client, stranger, guest, handoff, proposal):
+    doors = [
+        *(deed(name, handoff) for name in ("handoff-accept", "handoff-cancel", "handoff-assign")),
+        *(deed(name, proposal) for name in ("proposal-accept", "proposal-reject")),
+    ]
+    for person, status in ((stranger, 404), (guest, 302)):
+        client.force_login(person.member)
+        assert [client.post(address, {"to": "carl"}).status_code for address in doors] == [status] * len(doors)
+    handoff.refresh_from_db()
+    proposal.refresh_from_db()
+    assert (handoff.state, handoff.assigned_to, proposal.state) == ("open", None, "pending")
+    refused = AuditEntry.objects.filter(caller="gus").order_by("id").values_list("command", "outcome", "status")
+    assert list(refused) == [
+        (name, "refused", 403)
+        for name in ("handoff_accept", "handoff_cancel", "handoff_assign", "accept_proposal", "reject_proposal")
+    ]
+
+
+def test_accepting_takes_it_from_every_session(client, owner, collaborator, handoff):
+    client.force_login(collaborator.member)
+    assert "The handoff is yours" in body(client.post(deed("handoff-accept", handoff), follow=True))
+    client.force_login(owner.member)
+    assert "carl accepted this handoff already." in body(client.post(deed("handoff-accept", handoff), follow=True))
+    handoff.refresh_from_db()
+    assert (handoff.state, handoff.accepted_member) == ("accepted", collaborator.member)
+
+
+def test_assigning_tells_the_member_and_can_be_undone(client, owner, collaborator, handoff):
+    client.force_login(collaborator.member)
+    answer = client.post(deed("handoff-assign", handoff), {"to": "olga"}, follow=True)
+    assert "Kept for olga." in body(answer)
+    assert Notification.objects.get().member == owner.member
+    assert "/accept/" not in body(answer)
+    undo = f"{deed('handoff-assign', handoff)}?to="
+    assert f'action="{undo}"' in body(answer)
+    assert "Left to everybody's next session." in body(client.post(undo, follow=True)).replace("&#x27;", "'")
+    handoff.refresh_from_db()
+    assert handoff.assigned_to is None
+    problem = body(client.post(deed("handoff-assign", handoff), {"to": "sven"}, follow=True))
+    assert "no member" in problem
+    deeds = AuditEntry.objects.filter(command="handoff_assign").order_by("id").values_list("outcome", flat=True)
+    assert list(deeds) == ["done", "done", "invalid"]
+
+
+def test_members_offered_are_those_who_see_the_project_and_may_write(owner, collaborator, stranger, guest, app):
+    make_person("ada", Role.ADMIN, all_projects=True)
+    gone = make_person("gone", Role.COLLABORATOR, app).member
+    Member.objects.filter(pk=gone.pk).update(is_active=False)
+    other = Project.objects.create(name="other")
+    seen = {key: [member.username for member in found] for key, found in members_seeing([app.pk, other.pk]).items()}
+    assert seen == {app.pk: ["ada", "carl", "olga"], other.pk: ["ada", "olga"]}
+
+
+def test_accepting_a_proposal_keeps_a_memory_and_rejecting_none(client, collaborator, app, proposal):
+    client.force_login(collaborator.member)
+    assert "Kept “Rows are streamed”." in body(client.post(deed("proposal-accept", proposal), follow=True))
+    kept = Memory.objects.get()
+    assert (kept.memory_type_id, kept.title, kept.content_md) == ("decision", "Rows are streamed", "For **memory**.")
+    assert "already" in body(client.post(deed("proposal-reject", proposal), follow=True))
+    second = SessionProposal.objects.create(project=app, run_id=uuid.uuid4(), kind="error", title="No", content_md="x")
+    assert "Rejected “No”." in body(client.post(deed("proposal-reject", second), follow=True))
+    assert Memory.objects.count() == 1
+
+
+def test_the_pages_cost_the_same_with_few_and_many_rows(client, collaborator, app, django_assert_num_queries):
+    client.force_login(collaborator.member)
+
+    def fill(count):
+        Handoff.objects.bulk_create([Handoff(project=app, summary="x", from_person="carl") for _ in range(count)])
+        SessionProposal.objects.bulk_create(
+            [
+                SessionProposal(project=app, run_id=uuid.uuid4(), kind="error", title="t", content_md="c")
+                for _ in range(count)
+            ]
+        )
+
+    for count in (3, ROWS_A_PAGE + 10):
+        fill(count)
+        with django_assert_num_queries(13):
+            client.get(HANDOFFS)
+        with django_assert_num_queries(11):
+            client.get(PROPOSALS)
