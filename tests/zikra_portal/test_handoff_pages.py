@@ -13,6 +13,7 @@ from runs.handoffs import accept, begin, cancel
 from runs.models import Handoff
 from tests.conftest import make_person
 from zikra_portal.tables import ROWS_A_PAGE
+from zikra_portal.templatetags.handoffs import headline
 
 pytestmark = pytest.mark.django_db
 HANDOFFS, PROPOSALS = "/handoffs/", "/proposals/"
@@ -186,3 +187,14 @@ def test_the_pages_cost_the_same_with_few_and_many_rows(client, collaborator, ap
             client.get(HANDOFFS)
         with django_assert_num_queries(11):
             client.get(PROPOSALS)
+
+
+@pytest.mark.parametrize(
+    ("summary", "words"),
+    [
+        ("Asked:\n- stream the rows\n\nUsed: Bash (1)", "stream the rows"), ("The export works.", "The export works."),
+        ("\n\n# Done\nmore", "Done"), ("Asked:", "Asked:"),
+    ],
+)  # fmt: skip
+def test_a_handoff_is_called_by_what_was_asked(summary, words):
+    assert headline(summary) == words
