@@ -17,6 +17,8 @@ from zikra_client.json_editing import value_at, with_element, with_member, witho
 HOOK_PROGRAM = "zikra-hook"
 # A hook takes a fraction of a second; a machine that is busy may take longer, and the agent waits no longer than this.
 HOOK_SECONDS = 10
+# Codex warns at each start of a hook that may hold up its end for longer.
+CODEX_SECONDS = {"SessionEnd": 3}
 BLOCK_BEGINS, BLOCK_ENDS = "# >>> zikra", "# <<< zikra"
 
 
@@ -93,29 +95,48 @@ class Hook(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Lines of a TOML file between two marks."""
+    """Tables of a TOML file between two marks. table: what they hang below.
+
+    Programs that write into such a file themselves (Codex: which hooks and directories are trusted) put their tables
+    before its last comment, and so between the marks: those stay.
+    """
 
     file: str
+    table: str
     lines: str
     holds_token: bool = False
 
     @property
-    def _whole(self) -> str:
-        return f"\n{BLOCK_BEGINS}\n{self.lines}{BLOCK_ENDS}\n"
+    def _beginning(self) -> str:
+        return f"\n{BLOCK_BEGINS}\n{self.lines}"
 
     def is_in(self, text: str) -> bool:
         """Whether the file has these lines."""
-        return self._whole in text
+        _, ours, after = text.partition(self._beginning)
+        return bool(ours) and f"{BLOCK_ENDS}\n" in after
 
     def put(self, text: str) -> str:
         """The file with them at its end."""
-        return self.taken_out(text) + self._whole
+        return f"{self.taken_out(text)}{self._beginning}{BLOCK_ENDS}\n"
 
     def taken_out(self, text: str) -> str:
-        """The file without the marks and what stands between them."""
+        """The file without the marks and our tables between them."""
         before, begins, rest = text.partition(f"\n{BLOCK_BEGINS}\n")
-        _, ends, after = rest.partition(f"{BLOCK_ENDS}\n")
-        return before + after if begins and ends else text
+        inside, ends, after = rest.partition(f"{BLOCK_ENDS}\n")
+        if not begins or not ends:
+            return text
+        others = self._of_others(inside)
+        return f"{before}\n{others}{after}" if others else before + after
+
+    def _of_others(self, inside: str) -> str:
+        kept, is_ours = [], True
+        for line in inside.splitlines(keepends=True):
+            header = line.strip()
+            if header.startswith("["):
+                is_ours = header.startswith((f"[{self.table}]", f"[{self.table}."))
+            if not is_ours:
+                kept.append(line)
+        return "".join(kept)
 
 
 class Whole(NamedTuple):
@@ -199,8 +220,11 @@ def _codex(agent: Agent, connection: Connection) -> list[Change]:
         f'[mcp_servers.zikra.http_headers]\nAuthorization = "Bearer {connection.token}"\n'
     )
     file = os.path.join(folder, "hooks.json")
-    hooks = [Hook(file, ("hooks", word), _claude_hook(agent.name, word, "", HOOK_SECONDS)) for word in agent.hooked]
-    return [Block(os.path.join(folder, "config.toml"), lines, True), *hooks]
+    hooks = [
+        Hook(file, ("hooks", word), _claude_hook(agent.name, word, "", CODEX_SECONDS.get(word, HOOK_SECONDS)))
+        for word in agent.hooked
+    ]
+    return [Block(os.path.join(folder, "config.toml"), "mcp_servers.zikra", lines, True), *hooks]
 
 
 def _gemini(agent: Agent, connection: Connection) -> list[Change]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from zikra_client import VERSION, installing, places, spool
 from zikra_client.agents import AGENTS, Agent, Connection
+from zikra_client.codex_trust import untrusted_events
 from zikra_client.sending import ask, send_waiting
 
 # What lies nearer than this is the network's doing, not the clock's.
@@ -111,7 +112,7 @@ def _tell_installed(found: list[Agent], written: list[str], server: str) -> None
         _say(f"  wrote {file}")
     if not written:
         _say("  nothing to change: everything was there already")
-    if any(agent.name == "codex" for agent in found):
+    if any(agent.name == "codex" for agent in found) and untrusted_events():
         _say("Codex asks once whether it may run the hooks; say yes, or it skips them in silence.")
 
 
@@ -228,9 +229,12 @@ def _check_agents() -> list[tuple[bool, str]]:
             )
             continue
         seen = _last_seen(agent.name)
-        if agent.hooked and seen is None:
-            trust = "; if it has run since, say yes to its question about hooks" if agent.name == "codex" else ""
-            checks.append((agent.name != "codex", f"{agent.label}: wired, and has told nothing yet{trust}"))
+        waiting = untrusted_events() if agent.name == "codex" else []
+        if waiting:
+            words = f"{agent.label}: skips hooks that nobody has trusted ({', '.join(waiting)})"
+            checks.append((False, f"{words}; start codex and say yes, or trust them under /hooks"))
+        elif agent.hooked and seen is None:
+            checks.append((True, f"{agent.label}: wired, and has told nothing yet"))
         else:
             checks.append(
                 (True, f"{agent.label}: wired" + (f", last heard of {_length(time.time() - seen)} ago" if seen else ""))

@@ -32,6 +32,7 @@ RESULT_FIELDS = ("tool_response", "tool_output", "output", "result", "error")
 PROMPT_BYTES, RESULT_BYTES = 16_384, 2_000
 # No single text of an event is longer, whatever it is called: a written file travels as what was done, not as itself.
 TEXT_BYTES = 16_384
+HOOK_CONTEXT = re.compile(r"\A\s*<hook_context>.*?</hook_context>\s*", re.DOTALL)
 CUT = "\n[… {} bytes left out …]\n"
 
 
@@ -60,7 +61,7 @@ def read_event(agent: str, word: str, payload: dict[str, Any], *, now_ms: int | 
     told = str(payload.get("hook_event_name") or "")
     name = event_name(word or told)
     whose = _who_runs_the_hook(agent, payload)
-    body, masked = mask_all(payload)
+    body, masked = mask_all(_without_context(payload))
     cut = _cut_texts(body)
     if masked:
         cut["zikra_masked"] = masked
@@ -101,6 +102,14 @@ def shortened(text: str, limit: int) -> str:
     room = max(0, limit - len(left.encode()))
     head, tail = raw[: room - room // 3], raw[len(raw) - room // 3 :]
     return head.decode("utf-8", errors="ignore") + left + tail.decode("utf-8", errors="ignore")
+
+
+def _without_context(payload: dict[str, Any]) -> dict[str, Any]:
+    """Gemini CLI puts what hooks gave it at a session's start before the first prompt: nobody typed that."""
+    prompt = payload.get("prompt")
+    if not isinstance(prompt, str) or "<hook_context>" not in prompt[:100]:
+        return payload
+    return {**payload, "prompt": HOOK_CONTEXT.sub("", prompt)}
 
 
 def _who_runs_the_hook(agent: str, payload: dict[str, Any]) -> str:

@@ -6,10 +6,12 @@ way out ends with exit code 0.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 from zikra_client import places, spool
@@ -19,10 +21,13 @@ from zikra_client.projects import Place, place_of
 INPUT_BYTES = 64 * 1024 * 1024
 # Masking so much takes longer than a hook may: a process of its own does it.
 QUICK_BYTES = 128 * 1024
+# A session's start waits so long for its context; config.json may name other `context_seconds`, for a slow line.
 CONTEXT_SECONDS = 1.0
 # Agents cut longer contexts without a word.
 CONTEXT_CHARACTERS = 10_000
 BRIEFING_TOKENS = 2_400
+# So many locks for all sessions: those of a machine seldom meet.
+TURNS = 64
 
 
 def main(arguments: list[str]) -> int:
@@ -54,8 +59,12 @@ def _handle(agent: str, word: str, payload: dict[str, Any], size: int) -> None:
     _note_seen(agent)
     if name in ENDS_A_TURN or size > QUICK_BYTES:
         # Reading the transcript, or masking a flood, happens behind the agent's back.
+        turn = _take_turn(session_of(payload))
         if _is_child():
-            _keep_and_send(agent, word, payload, place, now_ms)
+            _wait_for_turn(turn)
+            _keep(agent, word, payload, place, now_ms)
+            os.close(turn)
+            _send()
         return
     event = read_event(agent, word, payload, now_ms=now_ms)
     spool.keep(event, place)
@@ -65,7 +74,22 @@ def _handle(agent: str, word: str, payload: dict[str, Any], size: int) -> None:
         _send()
 
 
-def _keep_and_send(agent: str, word: str, payload: dict[str, Any], place: Place, now_ms: int) -> None:
+def _take_turn(session_id: str) -> int:
+    """A lock that a session's events hold until they are in the spool, so that its end is never there before its last
+    stop. Taken here and kept by the process behind; where an earlier event still has it, that process waits."""
+    places.make_private(places.home())
+    path = places.path_of(f"turn-{sum(session_id.encode('utf-8', errors='replace')) % TURNS}.lock")
+    turn = os.open(path, os.O_WRONLY | os.O_CREAT, places.PRIVATE_FILE)
+    with suppress(OSError):
+        fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return turn
+
+
+def _wait_for_turn(turn: int) -> None:
+    fcntl.flock(turn, fcntl.LOCK_EX)
+
+
+def _keep(agent: str, word: str, payload: dict[str, Any], place: Place, now_ms: int) -> None:
     from zikra_client.transcripts import usage_since_last_time
 
     event = read_event(agent, word, payload, now_ms=now_ms)
@@ -74,7 +98,6 @@ def _keep_and_send(agent: str, word: str, payload: dict[str, Any], place: Place,
         if parts:
             event.body["zikra_transcript"] = parts
     spool.keep(event, place)
-    _send()
 
 
 def _send() -> None:
@@ -112,7 +135,9 @@ def _say_context(event: Event, payload: dict[str, Any], place: Place) -> None:
         "briefing": "true",
         "briefing_budget": str(BRIEFING_TOKENS),
     }
-    answer = ask("GET", f"/handoff?{urlencode(words, errors='replace')}", timeout=CONTEXT_SECONDS)
+    seconds = places.settings().get("context_seconds")
+    timeout = float(seconds) if isinstance(seconds, (int, float)) and 0 < seconds <= 9 else CONTEXT_SECONDS
+    answer = ask("GET", f"/handoff?{urlencode(words, errors='replace')}", timeout=timeout)
     text = answer.body.strip()[:CONTEXT_CHARACTERS] if answer.status == 200 else ""
     if not text:
         return

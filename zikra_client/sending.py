@@ -85,6 +85,7 @@ def ask(
 def send_waiting(*, attempts: int = ATTEMPTS) -> Sent:
     """Send everything that waits, also what comes in meanwhile; at once nothing when another process is sending."""
     taken = refused = 0
+    _note_untrusted()
     while spool.waiting():
         with spool.only_sender() as is_ours:
             if not is_ours:
@@ -98,6 +99,15 @@ def send_waiting(*, attempts: int = ATTEMPTS) -> Sent:
         spool.note(problem="", sent_at=time.time())
         # What a hook wrote after the last look and before the lock was free would wait for the next hook: look again.
     return Sent(taken, refused)
+
+
+def _note_untrusted() -> None:
+    """Keep in mind for the headers which agents skip our hooks: they cannot tell it themselves."""
+    from zikra_client.codex_trust import untrusted_events
+
+    untrusted = ["codex"] if untrusted_events() else []
+    if untrusted != (spool.state().get("untrusted") or []):
+        spool.note(untrusted=untrusted)
 
 
 def _drain(attempts: int) -> Sent:

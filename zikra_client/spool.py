@@ -38,6 +38,8 @@ def keep(event: Event, place: Place) -> str:
         "session_id": event.session_id,
         "ingest_key": event.key,
         "at": str(event.at),
+        # Two events of one millisecond: which one was kept first.
+        "seq": str(time.monotonic_ns()),
     }
     url = "/hook?" + urlencode({name: value for name, value in words.items() if value}, errors="replace")
     name = f"{event.at:013d}-{os.getpid()}-{next(_counter):04d}.json"

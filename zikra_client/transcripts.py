@@ -18,12 +18,19 @@ CLAUDE_LINE = ("type", "timestamp", "sessionId", "requestId", "uuid", "isSidecha
 CLAUDE_MESSAGE = ("id", "model", "role", "usage", "type", "stop_reason")
 # Of what the agent said, so much travels: the portal shows the last answer.
 ANSWER_BYTES = 4_000
+# A line without any of these tells nothing that travels.
+MARKS = (
+    *(b'"usage"', b'"token_count"', b'"turn_context"', b'"session_meta"', b'"tokens"'),
+    *(b'"FileChange"', b'"patch_apply_end"'),
+)
 CODEX_CONTEXT = ("model", "cwd", "turn_id")
 CODEX_META = (
     *("id", "session_id", "timestamp", "cwd", "originator", "cli_version", "model", "model_provider", "git"),
     # Whose child a thread is: its first totals count what its parent took.
     *("forked_from_id", "parent_thread_id", "source"),
 )
+# A rollout's name ends with its thread's id.
+THREAD_LENGTH = 36
 GEMINI_MESSAGE = ("id", "type", "timestamp", "model", "tokens")
 
 
@@ -42,12 +49,17 @@ def usage_since_last_time(agent: str, session_id: str, transcript: str) -> list[
         offset = int(marks.get(path, 0))
         read_to, lines = _part(agent, path, offset)
         if lines:
-            thread = os.path.splitext(os.path.basename(path))[0]
+            thread = _thread(agent, path)
             told = [json.dumps(mask_all(line)[0], separators=(",", ":")) for line in lines]
             parts.append({"agent": agent, "thread": thread, "offset": offset, "lines": told})
         marks[path] = read_to
     write_private(marks_path, json.dumps(marks))
     return parts
+
+
+def _thread(agent: str, path: str) -> str:
+    stem = os.path.splitext(os.path.basename(path))[0]
+    return stem[-THREAD_LENGTH:] if agent == "codex" else stem
 
 
 def _files(agent: str, transcript: str) -> Iterator[str]:
@@ -86,9 +98,7 @@ def _part(agent: str, path: str, offset: int) -> tuple[int, list[dict[str, Any]]
 
 def _kept(agent: str, line: bytes) -> dict[str, Any] | None:
     """A line without its words, when it tells anything about tokens or models."""
-    if not any(
-        mark in line for mark in (b'"usage"', b'"token_count"', b'"turn_context"', b'"session_meta"', b'"tokens"')
-    ):
+    if not any(mark in line for mark in MARKS):
         return None
     try:
         told = json.loads(line)
@@ -122,14 +132,30 @@ def _codex(told: dict[str, Any]) -> dict[str, Any] | None:
     payload = told.get("payload")
     if not isinstance(payload, dict):
         return None
-    head = _only(told, ("timestamp", "type"))
+    head = _only(told, ("timestamp", "type", "ordinal"))
     if told.get("type") == "session_meta":
         return {**head, "payload": _only(payload, CODEX_META)}
     if told.get("type") == "turn_context":
         return {**head, "payload": _only(payload, CODEX_CONTEXT)}
     if payload.get("type") == "token_count":
         return {**head, "payload": _only(payload, ("type", "info"))}
+    # Of a patch that a shell ran, Codex tells its hooks nothing: only here stands which files it changed.
+    if payload.get("type") == "patch_apply_end":
+        return {**head, "payload": {**_only(payload, ("type", "success")), "changes": _paths(payload)}}
+    item = payload.get("item")
+    if payload.get("type") == "item_completed" and isinstance(item, dict) and item.get("type") == "FileChange":
+        kept = {**_only(item, ("type", "status")), "changes": _paths(item)}
+        return {**head, "payload": {"type": "item_completed", "item": kept}}
     return None
+
+
+def _paths(change: dict[str, Any]) -> list[dict[str, str]]:
+    """The paths of a change, without what was written there."""
+    changes = change.get("changes")
+    if isinstance(changes, dict):
+        return [{"path": str(path)} for path in changes]
+    listed = changes if isinstance(changes, list) else []
+    return [{"path": str(one["path"])} for one in listed if isinstance(one, dict) and "path" in one]
 
 
 def _gemini(told: dict[str, Any]) -> dict[str, Any] | None:

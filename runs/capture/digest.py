@@ -99,6 +99,10 @@ class Digest:
         if said and kind != CapturedKind.USER_PROMPT:
             self.last_words = max(self.last_words, [at, said[:LAST_WORDS_LENGTH]])
 
+    def take_files(self, paths: Iterable[str]) -> None:
+        """Take in files that were changed, as the transcript tells them."""
+        self.files = list(dict.fromkeys([*self.files, *(path[:1000] for path in paths)]))[:FILES_KEPT]
+
     def open_questions(self) -> list[str]:
         """Questions in the agent's last answer, and a last prompt that nothing answered."""
         asked = [" ".join(found.split()).lstrip("-*#> ") for found in SENTENCE.findall(self.last_state)]

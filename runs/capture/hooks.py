@@ -59,6 +59,7 @@ EDITORS = frozenset(
 PATH_NAMES = ("file_path", "filePath", "notebook_path", "absolute_path", "path", "target_file")
 PATCHED = re.compile(r"^\*\*\* (?:Add|Update|Delete) File: (.+)$", re.MULTILINE)
 SHELLS = frozenset("bash shell runshellcommand exec execcommand localshell runterminalcmd terminal".split())
+HOOK_CONTEXT = re.compile(r"\A\s*<hook_context>.*?</hook_context>\s*", re.DOTALL)
 COMMAND_NAMES = ("command", "cmd", "script")
 EXIT_CODE = re.compile(r"(?:exit code|exited with code)[: ]{1,3}(-?\d{1,10})", re.IGNORECASE)
 EXIT_NAMES = ("exit_code", "exitCode", "returncode", "status_code")
@@ -104,8 +105,9 @@ def words_of(value: Any) -> str:
 
 
 def prompt_of(body: dict[str, Any]) -> str:
-    """What a person asked, or ""."""
-    return next((told for told in (words_of(body.get(name)) for name in PROMPT_NAMES) if told), "")
+    """What a person asked, or "". What Gemini CLI puts before it, which hooks gave it, nobody asked."""
+    told = next((told for told in (words_of(body.get(name)) for name in PROMPT_NAMES) if told), "")
+    return HOOK_CONTEXT.sub("", told)
 
 
 def last_words_of(body: dict[str, Any]) -> str:

@@ -1,4 +1,5 @@
-"""The tail of a transcript that a client sends along, and what is kept of it: who used how many tokens, no texts.
+"""The tail of a transcript that a client sends along, and what is kept of it: who used how many tokens and
+changed which files, no texts.
 
 A client sends what was written since it last did. The parts of a session are read together, as its transcript would
 be; the readers count a message once however often they see it, so a part that is sent again doubles nothing.
@@ -18,6 +19,7 @@ LINES_AT_MOST = 20_000
 PARTS_AT_MOST = 50
 ID_LENGTH = 200
 PATH_LENGTH = 1000
+PATHS_AT_MOST = 200
 LAST_WORDS_BYTES = 4000
 
 
@@ -174,7 +176,22 @@ def _reduced_codex(record: dict[str, Any]) -> dict[str, Any]:
         info = part_of(payload, "info")
         counts = {**_counts(info, "total_token_usage"), **_counts(info, "last_token_usage")}
         return {**outer, "payload": {"type": "token_count", "info": counts}}
+    item = part_of(payload, "item")
+    if kind == "event_msg" and payload.get("type") == "patch_apply_end":
+        done = {"type": "patch_apply_end", "success": payload.get("success") is True}
+        return {**outer, "payload": {**done, "changes": _changes(payload)}}
+    if kind == "event_msg" and payload.get("type") == "item_completed" and item.get("type") == "FileChange":
+        changed = {**_picked(item, "type", "status"), "changes": _changes(item)}
+        return {**outer, "payload": {"type": "item_completed", "item": changed}}
     return {}
+
+
+def _changes(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """The paths of a change, whether it names them or lists them, without what was written there."""
+    changes = record.get("changes")
+    told = [{"path": path} for path in changes] if isinstance(changes, dict) else changes
+    listed = told if isinstance(told, list) else []
+    return [kept for one in listed[:PATHS_AT_MOST] if isinstance(one, dict) and (kept := _place(one, "path"))]
 
 
 def _last_words_of_claude_code(record: dict[str, Any]) -> str:

@@ -30,7 +30,7 @@ from runs.importing import named_alike
 from runs.machines import note_machine
 from runs.models import NAME_LENGTH, CapturedEvent, CapturedKind, CapturedSession, EventKind, Run
 from runs.recording import FILES_AT_MOST, ModelTokens, Told, heartbeat_run, log_run, note_happenings, start_run
-from runs.transcripts import opening
+from runs.transcripts import Session, opening
 from runs.visibility import is_own
 
 log = structlog.get_logger(__name__)
@@ -167,7 +167,10 @@ class _Work:
         for event in part:
             self.digest.take(event)
         last = part[-1]
-        told = self._told(part, before)
+        session = self._transcribed() if any(event.transcript for event in part) else None
+        if session is not None:
+            self.digest.take_files(session.files_modified)
+        told = self._told(part, before, session)
         if last.kind == CapturedKind.SESSION_END and (run.finished_at is None or last.at <= run.finished_at):
             self.run = log_run(self.caller, self.project, **told)
         else:
@@ -199,8 +202,8 @@ class _Work:
         ended = self.run.finished_at
         return next((event.at for event in part if event.kind != CapturedKind.SESSION_END and event.at > ended), None)
 
-    def _told(self, part: list[CapturedEvent], before: Run | None) -> Told:
-        """What a report of these events tells."""
+    def _told(self, part: list[CapturedEvent], before: Run | None, session: Session | None) -> Told:
+        """What a report of these events tells. session: what the transcript tells so far, where it has grown."""
         known = list(before.files_modified) if before is not None else []
         told: dict[str, Any] = {
             "session_id": self.session_id,
@@ -211,17 +214,18 @@ class _Work:
         for name in ("agent", "machine", "cwd", "branch"):
             told[name] = next((value for event in part if (value := getattr(event, name))), "")
         told["model"] = next((model for event in reversed(part) if (model := model_of(event.body))), "")[:NAME_LENGTH]
-        if any(event.transcript for event in part):
-            told["usage"] = list(self._usage())
+        if session is not None:
+            told["usage"] = list(self._usage(session))
         return told  # type: ignore[return-value]
 
-    def _usage(self) -> Iterator[ModelTokens]:
-        """Tokens by model of all parts of the transcript that were sent so far."""
+    def _transcribed(self) -> Session | None:
+        """What all parts of the transcript that were sent so far come to."""
         events = CapturedEvent.objects.of_session(self.project.pk, self.session_id).exclude(transcript=None)
         tails = (tail for kept in events.values_list("transcript", flat=True) for tail in kept or ())
-        session = session_of_tails(tails)
-        if session is None:
-            return
+        return session_of_tails(tails)
+
+    def _usage(self, session: Session) -> Iterator[ModelTokens]:
+        """Tokens by model."""
         rows: Iterable[str] = self.run.usage.values_list("model", flat=True) if self.run is not None else ()
         for model, counts in named_alike(session.usage, rows).items():
             if counts.is_known:

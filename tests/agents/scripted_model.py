@@ -29,6 +29,7 @@ class ScriptedModel:
     """A running server: where it is, what it will do, and every request that came."""
 
     steps: list[Step]
+    goodbye: str = GOODBYE
     address: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
 
@@ -98,10 +99,11 @@ def anthropic_answer(model: ScriptedModel, request: dict[str, Any]) -> list[tupl
         delta = {"type": "input_json_delta", "partial_json": json.dumps(arguments)}
         reason = "tool_use"
     else:
-        content, delta, reason = {"type": "text", "text": ""}, {"type": "text_delta", "text": GOODBYE}, "end_turn"
+        content, delta, reason = {"type": "text", "text": ""}, {"type": "text_delta", "text": model.goodbye}, "end_turn"
     usage = {"input_tokens": 100, "output_tokens": 10}
     message = {
-        "id": "msg_1",
+        # Of each answer its own: a transcript counts what has the same id once.
+        "id": f"msg_{len(model.requests)}",
         "type": "message",
         "role": "assistant",
         "model": request["model"],
@@ -173,7 +175,7 @@ def openai_answer(model: ScriptedModel, request: dict[str, Any]) -> list[tuple[s
             "arguments": {"query": step.tool},
         }
     else:
-        text = {"type": "output_text", "text": GOODBYE, "annotations": []}
+        text = {"type": "output_text", "text": model.goodbye, "annotations": []}
         out = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [text]}
     usage = {
         "input_tokens": 100,
@@ -221,7 +223,7 @@ def gemini_answer(model: ScriptedModel, request: dict[str, Any]) -> dict[str, An
     step = model.next_step(sum("functionResponse" in part for part in parts))
     name = offered_name(step.tool, gemini_tools(request)) if step else None
     wants_json = any(key in (request.get("generationConfig") or {}) for key in ("responseSchema", "responseJsonSchema"))
-    said: dict[str, Any] = {"text": GOODBYE}
+    said: dict[str, Any] = {"text": model.goodbye}
     if wants_json:
         # Side questions of the client: which model to take, and who speaks next.
         said = {"text": json.dumps({"reasoning": "scripted", "model_choice": "flash", "next_speaker": "user"})}
@@ -238,9 +240,9 @@ def gemini_answer(model: ScriptedModel, request: dict[str, Any]) -> dict[str, An
 
 
 @contextmanager
-def scripted_model(*steps: Step) -> Iterator[ScriptedModel]:
-    """A running model that follows these steps."""
-    model = ScriptedModel(list(steps))
+def scripted_model(*steps: Step, goodbye: str = GOODBYE) -> Iterator[ScriptedModel]:
+    """A running model that follows these steps and then says goodbye."""
+    model = ScriptedModel(list(steps), goodbye)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(model))
     model.address = f"http://127.0.0.1:{server.server_port}"
     Thread(target=server.serve_forever, daemon=True).start()

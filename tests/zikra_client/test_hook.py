@@ -102,3 +102,59 @@ def test_at_stop_the_transcripts_new_usage_travels_without_thoughts(client_home,
     ]
     run_hook("claude-code", "SessionEnd", payload=payload)
     assert [("zikra_transcript" in kept["body"]) for kept in waiting(2)] == [True, False]
+
+
+def test_of_a_codex_rollout_travel_its_beginning_tokens_and_changed_paths(client_home, tmp_path):
+    thread = "01a1fe65-d991-7172-978d-58ead59527de"
+    rollout = tmp_path / f"rollout-2026-11-21T13-57-30-{thread}.jsonl"
+    meta = {
+        "id": thread,
+        "session_id": thread,
+        "timestamp": "2026-11-21T13:57:30Z",
+        "cwd": str(tmp_path),
+        "base_instructions": "long",
+    }
+    change = {
+        "type": "FileChange",
+        "status": "completed",
+        "changes": {"refunds.py": {"type": "add", "content": "CENTS = 1"}},
+    }
+    lines = [
+        {"type": "session_meta", "payload": meta},
+        {"type": "turn_context", "payload": {"model": "gpt-5", "cwd": str(tmp_path), "instructions": "long"}},
+        {"type": "response_item", "payload": {"type": "message", "role": "user", "content": [{"text": "secret plan"}]}},
+        {"type": "event_msg", "payload": {"type": "item_completed", "item": change}},
+        {"type": "event_msg", "payload": {"type": "token_count", "info": {"total_token_usage": {"input_tokens": 3}}}},
+    ]
+    rollout.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run_hook("codex", "Stop", payload={"session_id": thread, "cwd": str(tmp_path), "transcript_path": str(rollout)})
+    (kept,) = waiting(1)
+    (part,) = kept["body"]["zikra_transcript"]
+    assert (part["agent"], part["thread"]) == ("codex", thread)
+    del meta["base_instructions"]
+    assert [json.loads(line)["payload"] for line in part["lines"]] == [
+        meta,
+        {"model": "gpt-5", "cwd": str(tmp_path)},
+        {"type": "item_completed", "item": {**change, "changes": [{"path": "refunds.py"}]}},
+        {"type": "token_count", "info": {"total_token_usage": {"input_tokens": 3}}},
+    ]
+
+
+def test_what_hooks_told_gemini_is_not_the_persons_prompt(client_home, tmp_path):
+    prompt = "<hook_context>&lt;zikra-memory&gt; old news &lt;/zikra-memory&gt;</hook_context>\n\nWrite the tests"
+    run_hook("gemini-cli", "BeforeAgent", payload={"session_id": "s", "cwd": str(tmp_path), "prompt": prompt})
+    (kept,) = waiting(1)
+    assert kept["body"]["prompt"] == "Write the tests"
+
+
+def test_a_sessions_end_is_never_kept_before_its_last_stop(client_home, tmp_path):
+    transcript = tmp_path / "s1.jsonl"
+    line = {"type": "assistant", "message": {"id": "m", "usage": {"input_tokens": 1}, "content": "x" * 2000}}
+    transcript.write_text((json.dumps(line) + "\n") * 2_000)
+    payload = {"session_id": "s1", "cwd": str(tmp_path), "transcript_path": str(transcript)}
+    run_hook("claude-code", "Stop", payload=payload)
+    run_hook("claude-code", "SessionEnd", payload=payload)
+    waiting(2)
+    stop, end = sorted((spool_path(name) for name in spool.waiting()), key=lambda path: path.stat().st_mtime_ns)
+    assert "event=stop" in stop.read_text()[:60]
+    assert "event=session-end" in end.read_text()[:60]

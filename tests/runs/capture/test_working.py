@@ -15,7 +15,7 @@ from access.roles import Role
 from memories.models import Memory
 from runs.capture.keeping import Client, keep_hooks
 from runs.capture.working import forget_old, work_waiting
-from runs.models import CapturedEvent, CapturedSession, Machine, Run, RunUsage
+from runs.models import CapturedEvent, CapturedSession, Handoff, Machine, Run, RunUsage
 from runs.recording import log_run
 from tests.conftest import make_person
 from tests.runs.capture.conftest import BEGAN, bash, claude_line, edited, hook
@@ -285,3 +285,26 @@ def test_codex_counts_are_totals_of_a_file_whatever_it_is_called(told):
     told(SESSION[1], hook("Stop", tail(0, *first, codex_tokens(2, 100, 10)), second=3))
     told(hook("SessionEnd", tail(900, codex_tokens(4, 250, 30)), second=5))
     assert usage() == {"gpt-5": (250, 30, 0)}
+
+
+def test_files_that_only_the_transcript_tells_of_are_the_sessions_files(told):
+    change = {"type": "FileChange", "status": "completed", "changes": [{"path": "/srv/app/refunds.py"}]}
+    failed = {"type": "FileChange", "status": "failed", "changes": [{"path": "/srv/app/other.py"}]}
+    at = BEGAN.isoformat()
+    lines = [
+        {"type": "session_meta", "timestamp": at, "payload": {"id": "t1", "session_id": "t1", "cwd": "/srv/app"}},
+        *[
+            {"type": "event_msg", "timestamp": at, "payload": {"type": "item_completed", "item": item}}
+            for item in (change, failed)
+        ],
+    ]
+    tail = {"agent": "codex", "thread": "t1", "offset": 0, "lines": [json.dumps(line) for line in lines]}
+    told(*SESSION[:2], hook("Stop", {"zikra_transcript": tail}, second=3), hook("SessionEnd", second=4))
+    assert Run.objects.get().files_modified == ["refunds.py"]
+    assert Handoff.objects.get().files_touched == ["refunds.py"]
+
+
+def test_what_gemini_puts_before_a_prompt_is_not_what_was_asked(told):
+    prompt = "<hook_context>&lt;zikra-memory&gt; old news &lt;/zikra-memory&gt;</hook_context>\n\nWrite the tests"
+    told(SESSION[0], hook("BeforeAgent", {"prompt": prompt}, second=1), hook("SessionEnd", second=2))
+    assert Memory.objects.get().title == "Write the tests"
