@@ -142,10 +142,10 @@ def test_a_link_is_followed(home, live_server, collaborator):
 
 def test_a_wired_hook_reaches_the_portal_and_the_doctor_says_so(home, live_server, collaborator, app):
     install(home, live_server.url, collaborator)
-    hooks = json.loads((home / ".codex" / "hooks.json").read_text())["hooks"]
-    command = hooks["UserPromptSubmit"][0]["hooks"][0]["command"]
+    hooks = json.loads((home / ".gemini" / "settings.json").read_text())["hooks"]
+    command = hooks["BeforeAgent"][0]["hooks"][0]["command"]
     assert collaborator.secret not in command
-    payload = {"session_id": "s1", "cwd": str(home), "hook_event_name": "UserPromptSubmit", "prompt": "add logins"}
+    payload = {"session_id": "s1", "cwd": str(home), "hook_event_name": "BeforeAgent", "prompt": "add logins"}
     environment = {"HOME": str(home), "PATH": os.environ["PATH"]}
     done = subprocess.run(
         command, shell=True, input=json.dumps(payload).encode(), capture_output=True, env=environment, check=True
@@ -159,5 +159,10 @@ def test_a_wired_hook_reaches_the_portal_and_the_doctor_says_so(home, live_serve
     told = run_client(home, live_server.url, "doctor").stdout.decode()
     assert f"ok   {live_server.url} answers" in told
     assert "ok   the token is a collaborator's, for app" in told
-    assert "ok   Codex: wired, last heard of" in told
+    assert "ok   Gemini CLI: wired, last heard of" in told
+    assert (
+        "BAD  Codex: skips hooks that nobody has trusted "
+        "(SessionStart, UserPromptSubmit, PostToolUse, PreCompact, Stop, SessionEnd); start codex and say yes"
+    ) in told
+    assert event.client["untrusted"] == ["codex"]
     assert "BAD  Cursor" not in told.replace(str(home), "") or "left alone" in told
