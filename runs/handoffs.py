@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Case, F, IntegerField, Value, When
+from django.urls import reverse
 from django.utils import timezone
 
 from access.callers import Caller
@@ -295,7 +296,8 @@ def _assign(handoff: Handoff, username: str) -> Handoff:
     handoff.assigned_to = member
     handoff.save(update_fields=["assigned_to"])
     words = f"A handoff waits for you in {handoff.project.name}: {handoff.summary}"
-    notify([member.pk], handoff.project, kind="handoff", words=words)
+    link = f"{reverse('handoffs')}#handoff-{handoff.pk}"
+    notify([member.pk], handoff.project, kind="handoff", words=words, link=link)
     return handoff
 
 

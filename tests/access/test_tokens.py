@@ -7,15 +7,18 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from access.callers import Caller, caller_for_token
+from access.callers import Caller, caller_for_member, caller_for_token
 from access.errors import Conflict, Forbidden, Invalid, NotFound, OutOfScope
 from access.models import Project, RoleToken
 from access.roles import ROLE_ORDER, Role, role_named
 from access.tokens import (
     find_token,
     hash_secret,
+    make_own_token,
     make_token,
+    may_revoke,
     rescope_token,
+    revoke_any_token,
     revoke_token,
     rotate_token,
     token_for_secret,
@@ -244,3 +247,30 @@ def test_a_word_means_a_role_or_is_refused(word):
 )
 def test_old_words_and_capitals_are_understood(word, role):
     assert role_named(word) == role
+
+
+def test_members_make_tokens_for_themselves_within_their_own_rights(collaborator, secret_project):
+    until = timezone.now() + timedelta(days=90)
+    caller = caller_for_member(collaborator.member)
+    new = make_own_token(caller, "carl, laptop", Role.COLLABORATOR, project_names=["app"], expires_at=until)
+    assert token_for_secret(new.secret) == new.row
+    assert (new.row.member, new.row.role, new.row.expires_at) == (collaborator.member, "collaborator", until)
+    for role, names, ends, refusal in (
+        (Role.ADMIN, ["app"], until, Forbidden),
+        (Role.GUEST, ["skunkworks"], until, OutOfScope),
+        (Role.GUEST, None, until, OutOfScope),
+        (Role.GUEST, ["app"], timezone.now(), Invalid),
+    ):
+        with pytest.raises(refusal):
+            make_own_token(caller, "more", role, project_names=names, expires_at=ends)
+
+
+def test_members_revoke_their_own_tokens_and_owners_anybodys(owner, collaborator, stranger):
+    callers = [caller_for_member(person.member) for person in (owner, collaborator, stranger)]
+    assert [may_revoke(caller, collaborator.token) for caller in callers] == [True, True, False]
+    with pytest.raises(Forbidden):
+        revoke_any_token(callers[2], collaborator.token)
+    assert token_for_secret(collaborator.secret) == collaborator.token
+    revoked = revoke_any_token(callers[1], collaborator.token)
+    assert (revoked.state, revoked.revoked_by, token_for_secret(collaborator.secret)) == ("revoked", "carl", None)
+    assert revoke_any_token(callers[0], stranger.token).revoked_by == "olga"

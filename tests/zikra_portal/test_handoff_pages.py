@@ -136,7 +136,8 @@ def test_assigning_tells_the_member_and_can_be_undone(client, owner, collaborato
     client.force_login(collaborator.member)
     answer = client.post(deed("handoff-assign", handoff), {"to": "olga"}, follow=True)
     assert "Kept for olga." in body(answer)
-    assert Notification.objects.get().member == owner.member
+    told = Notification.objects.get()
+    assert (told.member, told.link) == (owner.member, f"/handoffs/#handoff-{handoff.pk}")
     assert "/accept/" not in body(answer)
     undo = f"{deed('handoff-assign', handoff)}?to="
     assert f'action="{undo}"' in body(answer)
