@@ -1,6 +1,7 @@
 """Hooks of many agents at a steady rate, sent to a portal of its own as their clients do, one event a request.
 
     .venv/bin/python -m benchmarks.hooks [--events 9000] [--rate 300] [--sessions 60] [--connections 16]
+    .venv/bin/python -m benchmarks.hooks --client [--runs 100]    what the agent waits for, see hook_client.py
 
 Events of about 2 KB (a tool's use with its output) leave at their appointed times, whether the ones before were
 answered or not, so a portal that falls behind shows it: an event's time is reckoned from its appointment. Then it is
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from benchmarks.hook_client import measure_client
 from benchmarks.machine import machine
 from benchmarks.webhook import ROOT, Portal, ms, running_portal
 
@@ -52,9 +54,14 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=FLOOR_RATE, help="events a second")
     parser.add_argument("--sessions", type=int, default=60)
     parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--client", action="store_true", help="measure the installed hooks on a developer's machine")
+    parser.add_argument("--runs", type=int, default=100, help="of each hook")
     options = parser.parse_args()
     with running_portal() as portal:
-        told = measure(portal, options.events, options.rate, options.sessions, options.connections)
+        if options.client:
+            told = measure_client(portal, options.runs)
+        else:
+            told = measure(portal, options.events, options.rate, options.sessions, options.connections)
     print(json.dumps(told))
     sys.exit(not told["floor_held"])
 
