@@ -7,8 +7,6 @@ import re
 import time
 from typing import Any, NamedTuple
 
-from zikra_client.masking import mask_all
-
 # What the portal understands; any other event travels under its own name.
 EVENTS = {
     "session-start": ("sessionstart", "sessioncreated"),
@@ -58,6 +56,9 @@ def event_name(word: str) -> str:
 
 def read_event(agent: str, word: str, payload: dict[str, Any], *, now_ms: int | None = None) -> Event:
     """An agent's own hook JSON as an event: secrets masked, then texts cut. word: the event as the agent calls it."""
+    # Its patterns take a while to compile: only who masks waits for them.
+    from zikra_client.masking import mask_all
+
     told = str(payload.get("hook_event_name") or "")
     name = event_name(word or told)
     whose = _who_runs_the_hook(agent, payload)

@@ -7,6 +7,8 @@ import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from zikra_client import places, sending, spool
 from zikra_client.events import read_event
@@ -137,3 +139,9 @@ def test_without_an_installation_nothing_is_lost(client_home):
     assert "no portal is set" in sending.send_waiting(attempts=1).problem
     assert len(spool.waiting()) == 1
     assert places.token() == ""
+
+
+@given(st.text(min_size=1))
+def test_a_words_value_arrives_as_it_was(text):
+    told = spool._in_a_query(text)
+    assert parse_qs(f"word={told}", keep_blank_values=True) == {"word": [text]}
