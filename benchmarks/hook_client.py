@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +74,9 @@ def measured(home: Path, event: str, command: list[str], runs: int) -> dict[str,
     for number in range(runs + WARM_RUNS):
         told = json.dumps({**body, "session_id": f"bench-{number}"}).encode()
         settle(home)
-        hook = timed(lambda told=told: run(command, told, home))
+        hook = timed(partial(run, command, told, home))
         settle(home)
-        empty = timed(lambda: run(bare, b"", home))
+        empty = timed(partial(run, bare, b"", home))
         if number >= WARM_RUNS:
             hook_seconds.append(hook)
             bare_seconds.append(empty)
@@ -115,7 +115,7 @@ def line(number: int) -> str:
     return json.dumps({**told, "message": {**message, "content": [{"type": "text", "text": "Rounded. " * 20}]}}) + "\n"
 
 
-def timed(what: Callable[[], None]) -> float:
+def timed(what: partial[None]) -> float:
     """Seconds that it took."""
     began = time.perf_counter()
     what()
