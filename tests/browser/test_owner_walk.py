@@ -32,8 +32,7 @@ def test_the_owner_makes_a_token_an_agent_saves_and_the_owner_edits_compares_and
     found = command(live_server.url, secret, command="search", query="sessions postgresql")
     assert [result["id"] for result in found["results"]] == [saved["id"]]
 
-    page.goto("/")
-    page.get_by_role("link", name="Sessions live in PostgreSQL").click()
+    page.goto(f"/admin/memories/memory/{saved['id']}/change/")
     page.get_by_role("textbox", name="Content").fill("One store.\nBacked up hourly.")
     page.get_by_role("button", name="Save").click()
     page.get_by_role("link", name="Sessions live in PostgreSQL").first.click()
@@ -125,7 +124,6 @@ def test_a_slash_reaches_the_search_and_the_phone_s_navigation_folds(open_page, 
     expect(navigation).to_be_hidden()
     page.get_by_role("button", name="Menu").click()
     expect(navigation).to_be_visible()
-    page.locator("h1").click()
     page.keyboard.press("/")
     page.keyboard.type("memory")
     page.keyboard.press("Enter")
@@ -136,7 +134,7 @@ def test_a_slash_reaches_the_search_and_the_phone_s_navigation_folds(open_page, 
 def test_pages_work_without_javascript(open_page, owner, much):
     page = open_page(PHONE, java_script_enabled=False)
     log_in(page, "olga")
-    page.get_by_label("Search the memories").fill("memory")
+    page.get_by_label("Search memories, requirements, runs and prompts").fill("memory")
     page.get_by_role("button", name="Search").click()
     page.locator(".results .title").first.click()
     page.get_by_role("button", name="Archive").click()
