@@ -58,6 +58,7 @@ def test_a_line_connects_a_machine_and_the_page_turns_green(open_page, tmp_path,
     log_in(page, "carl")
     line = make_the_line(page)
     token = RoleToken.objects.get(label="carl, anvil")
+    page.wait_for_load_state("load")
     assert page.evaluate(SIDEWAYS) == 0
     said = in_shell(line, tmp_path)
     assert "Connected to" in said

@@ -263,6 +263,8 @@ def test_the_consent_and_the_list_fit_every_screen(open_page, program, owner, ap
     page.goto(program.addresses.get(timeout=WAIT_SECONDS))
     log_in_when_asked(page, "olga")
     expect(page.get_by_role("heading", name="Let a client in?")).to_be_visible()
+    # The heading is there before the style sheets are.
+    page.wait_for_load_state("load")
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     page.get_by_role("button", name="Let it in").click()
     expect(page).to_have_title("Back in the program")
