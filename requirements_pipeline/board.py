@@ -20,7 +20,7 @@ from requirements_pipeline.models import (
 )
 
 # So many fit on a few screens; the list has the rest.
-CARDS_A_COLUMN = 30
+CARDS_A_COLUMN = 20
 # What was done earlier is history, which the list shows.
 DONE_SHOWN = timedelta(days=30)
 DUE_SOON = timedelta(days=7)
