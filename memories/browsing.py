@@ -141,16 +141,17 @@ def _state_condition(state: str) -> Q:
 NAMED_FACET = """
 (SELECT '{facet}', {value}::text, count(*) FROM {rows} WHERE {others} AND {value}::text <> ''
  GROUP BY 2 ORDER BY {value}::text = %s DESC, 3 DESC, 2 LIMIT {most})"""
-AGE_FACET = """
-(SELECT 'age', band.word, count(*) FROM base JOIN unnest(%s::text[], %s::timestamptz[], %s::timestamptz[])
- AS band (word, since, before) ON base.updated_at >= band.since AND base.updated_at < band.before
- WHERE {others} GROUP BY 2)"""
-STATE_FACET = """
-(SELECT 'state', state.word, count(*) FROM base JOIN LATERAL (VALUES
-    ('live', NOT deleted AND NOT archived), ('pinned', NOT deleted AND NOT archived AND pinned),
-    ('archived', NOT deleted AND archived), ('kept', NOT deleted), ('deleted', deleted)
- ) AS state (word, applies) ON state.applies WHERE {others} GROUP BY 2)"""
-TOTAL = "(SELECT 'total', '', count(*) FROM base WHERE {all})"
+# The choices of ages and states overlap, so a memory counts in several; one pass counts them all, and the total.
+COUNTED_TOGETHER = """
+(SELECT named.facet, named.word, named.count FROM (SELECT {counts} FROM base) AS counted
+ CROSS JOIN LATERAL (VALUES {names}) AS named (facet, word, count))"""
+OF_STATES = {
+    LIVE: "NOT deleted AND NOT archived",
+    PINNED: "NOT deleted AND NOT archived AND pinned",
+    ARCHIVED: "NOT deleted AND archived",
+    KEPT: "NOT deleted",
+    DELETED: "deleted",
+}
 # What a facet is counted by; the columns are those of the statement's base.
 NAMED = {
     "type": "memory_type_id",
@@ -193,7 +194,7 @@ def facets(caller: Caller, choices: MemoryChoices) -> Facets:
 def _counted(caller: Caller, choices: MemoryChoices) -> list[tuple[str, str, int]]:
     """Rows of facet, word and count, by one statement over the memories in sight."""
     now = timezone.now()
-    conditions = _conditions(choices, now)
+    conditions = {name: condition for name, condition in _conditions(choices, now).items() if condition}
     base = _sight(caller).annotate(
         **{f"in_{name}": _holds(condition) for name, condition in conditions.items()},
         archived=_holds(Q(archived_at__isnull=False)),
@@ -212,36 +213,45 @@ def _counted(caller: Caller, choices: MemoryChoices) -> list[tuple[str, str, int
     for name, value in NAMED.items():
         parts.append(
             NAMED_FACET.format(
-                facet=name, value=value, rows=ROWS.get(name, "base"), others=_others(conditions, name),
+                facet=name, value=value, rows=ROWS.get(name, "base"), others=" AND ".join(_others(conditions, name)),
                 most=CHOICES_SHOWN + 1,
             )
         )  # fmt: skip
         more.append(chosen.get(name, ""))
-    parts += [
-        AGE_FACET.format(others=_others(conditions, "age")),
-        STATE_FACET.format(others=_others(conditions, "state")),
-        TOTAL.format(all=_others(conditions, "")),
-    ]
+    together, bands = _counted_together(conditions, now)
+    parts.append(together)
     statement = f"WITH base ({', '.join((*columns, *flags))}) AS MATERIALIZED ({sql})" + " UNION ALL ".join(parts)
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*arguments, *more, *_bands(now)])
+        cursor.execute(statement, [*arguments, *more, *bands])
         return list(cursor.fetchall())
 
 
 def _holds(condition: Q) -> ExpressionWrapper:
-    return ExpressionWrapper(condition if condition else Q(pk__isnull=False), output_field=BooleanField())
+    return ExpressionWrapper(condition, output_field=BooleanField())
 
 
-def _others(conditions: dict[str, Q], own: str) -> str:
-    return " AND ".join(f"in_{name}" for name in conditions if name != own)
+def _others(conditions: dict[str, Q], own: str) -> list[str]:
+    return [f"in_{name}" for name in conditions if name != own] or ["true"]
 
 
-def _bands(now: datetime) -> tuple[list[str], list[datetime], list[datetime]]:
-    """Words, starts and ends of the ages; an open end lies beyond every memory's date."""
-    far = timedelta(days=36_500)
-    starts = [now - timedelta(days=since) if since else now - far for _, since, _ in AGES.values()]
-    ends = [now - timedelta(days=before) if before else now + far for _, _, before in AGES.values()]
-    return list(AGES), starts, ends
+def _counted_together(conditions: dict[str, Q], now: datetime) -> tuple[str, list[datetime]]:
+    """The part of the statement that counts ages, states and the total, and its arguments."""
+    counts, names, moments = [], [], []
+    for word, (_, since, before) in AGES.items():
+        bounds = [f"updated_at {sign} %s" for sign, days in ((">=", since), ("<", before)) if days]
+        moments += [now - timedelta(days=days) for days in (since, before) if days]
+        counts.append(_count_of(f"age_{word}", [*_others(conditions, "age"), *bounds]))
+        names.append(f"('age', '{word}', counted.age_{word})")
+    for word, state in OF_STATES.items():
+        counts.append(_count_of(f"state_{word}", [*_others(conditions, "state"), state]))
+        names.append(f"('state', '{word}', counted.state_{word})")
+    counts.append(_count_of("total", _others(conditions, "")))
+    names.append("('total', '', counted.total)")
+    return COUNTED_TOGETHER.format(counts=", ".join(counts), names=", ".join(names)), moments
+
+
+def _count_of(name: str, holding: list[str]) -> str:
+    return f"count(*) FILTER (WHERE {' AND '.join(holding)}) AS {name}"
 
 
 def _chosen_words(choices: MemoryChoices) -> dict[str, str]:
