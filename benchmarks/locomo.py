@@ -1,13 +1,13 @@
 """Retrieval quality on LoCoMo conversations, through the product's own verbs, with the embedded embedder.
 
-    .venv/bin/python -m benchmarks.locomo PATH_TO_CONVERSATIONS [--unit pair|turn] [--files 26 30] [--ablation]
+    .venv/bin/python -m benchmarks.locomo PATH_TO_CONVERSATIONS [--unit pair|turn] [--files 26 30] [--ablation] [--together]
 
 PATH_TO_CONVERSATIONS holds the JSON files of the LoCoMo data set (snap-research/locomo, CC BY-NC 4.0; not part of this
 project). One project a conversation. Unit pair: two turns in a row of one session make one memory (an odd last turn
 stands alone); unit turn: every turn is one. A memory's text is `Speaker: text [shares caption] Speaker: text`, its date
 that of the session, its source the session. Every question that names evidence is asked once, limit 10; a hit at k: one
 of the first k memories holds a turn of the evidence. Prints one JSON line a unit. With --ablation the questions are
-asked again with parts of the ranking left out and with other weights of the legs, one more line each.
+asked again with parts of the ranking left out and with other weights of the legs, one more line each; with --together over all conversations at once, one more line.
 """
 
 import argparse
@@ -35,21 +35,26 @@ def main() -> None:
     parser.add_argument("--unit", choices=sorted(TURNS_A_MEMORY), action="append")
     parser.add_argument("--files", nargs="*", help="names without .json; all of them by default")
     parser.add_argument("--ablation", action="store_true", help="ask again with parts of the ranking left out")
+    parser.add_argument("--together", action="store_true", help="ask again over all conversations at once")
     options = parser.parse_args()
     files = sorted(file for file in options.path.glob("*.json") if not options.files or file.stem in options.files)
     with django_on_fresh_servers():
         for unit in options.unit or sorted(TURNS_A_MEMORY):
-            for line in measure(files, unit, VARIANTS if options.ablation else VARIANTS[:1]):
+            variants = [*(VARIANTS if options.ablation else VARIANTS[:1]), *([TOGETHER] if options.together else [])]
+            for line in measure(files, unit, variants):
                 print(json.dumps(line), flush=True)
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A ranking to compare: the weights of the legs, and the parts of them that count nothing."""
+    """A ranking to compare: the weights of the legs, the parts of them that count nothing, and whether a question is
+    asked over all conversations instead of its own.
+    """
 
     name: str
     semantic: float | None = None
     without: tuple[str, ...] = ()
+    together: bool = False
 
 
 # The first is the product as it is; None leaves the setting's weight.
@@ -64,6 +69,8 @@ VARIANTS = (
     Variant("without time and speaker", without=("time", "speaker")),
     *(Variant(f"weights {share}/{round(1 - share, 1)}", semantic=share) for share in (0.5, 0.6, 0.8, 0.9)),
 )
+# More memories than are compared one by one: the index of vectors and the bound on postings have their say.
+TOGETHER = Variant("all conversations at once", together=True)
 
 
 @contextmanager
@@ -116,10 +123,18 @@ def measure(files: list[Path], unit: str, variants: Sequence[Variant]) -> Iterat
     }
     for variant in variants:
         with ranked_as(variant):
-            yield {"benchmark": "locomo", "unit": unit, "ranking": variant.name, **asked(saved, conversations), **about}
+            yield {
+                "benchmark": "locomo",
+                "unit": unit,
+                "ranking": variant.name,
+                **asked(saved, conversations, variant.together),
+                **about,
+            }
 
 
-def asked(saved: list[tuple[int, dict[Any, set[str]]]], conversations: list[dict[str, Any]]) -> dict[str, Any]:
+def asked(
+    saved: list[tuple[int, dict[Any, set[str]]]], conversations: list[dict[str, Any]], together: bool
+) -> dict[str, Any]:
     """Every question once: the share found among the first k, and the time that a search took."""
     ranks: list[int | None] = []
     seconds: list[float] = []
@@ -128,7 +143,7 @@ def asked(saved: list[tuple[int, dict[Any, set[str]]]], conversations: list[dict
         for question in data["qa"]:
             wanted = turns_named(question) & known
             if wanted:
-                rank, taken = ask(question["question"], project_id, evidence, wanted)
+                rank, taken = ask(question["question"], None if together else project_id, evidence, wanted)
                 ranks.append(rank)
                 seconds.append(taken)
     return {
@@ -197,16 +212,20 @@ def embed_everything() -> None:
     embed_pending_of(space)
 
 
-def ask(question: str, project_id: int, evidence: dict[Any, set[str]], wanted: set[str]) -> tuple[int | None, float]:
+def ask(
+    question: str, project_id: int | None, evidence: dict[Any, set[str]], wanted: set[str]
+) -> tuple[int | None, float]:
     """The rank of the first memory that holds evidence (None beyond the limit), and the seconds the search took."""
     from access.callers import system_caller
     from memories.search import search
 
     caller = system_caller("benchmark")
     started = time.perf_counter()
-    answer = search(caller, question, project_ids=[project_id], limit=LIMIT, max_tokens=100_000)
+    answer = search(
+        caller, question, project_ids=None if project_id is None else [project_id], limit=LIMIT, max_tokens=100_000
+    )
     taken = time.perf_counter() - started
-    found = (place for place, result in enumerate(answer.results, 1) if evidence[result.memory.pk] & wanted)
+    found = (place for place, result in enumerate(answer.results, 1) if evidence.get(result.memory.pk, set()) & wanted)
     return next(found, None), taken
 
 
