@@ -100,6 +100,22 @@
     return String(selection) !== "" && selection.anchorNode !== null && region.contains(selection.anchorNode);
   }
 
+  function holdsTypedWords() {
+    return Array.prototype.some.call(document.querySelectorAll("form[method=post] textarea, form[method=post] input[type=text]"), function (field) {
+      return field.value !== field.defaultValue;
+    });
+  }
+
+  function sayOver() {
+    if (document.getElementById("session-over")) { return; }
+    var note = document.createElement("p");
+    note.id = "session-over";
+    note.className = "note note-attention";
+    note.setAttribute("role", "status");
+    note.textContent = "Your session has ended. Send the form, and its words wait until you have logged in.";
+    document.getElementById("content").prepend(note);
+  }
+
   document.addEventListener("htmx:beforeRequest", function (event) {
     // Nobody looks at a hidden tab; and what somebody is copying must not go away under the mouse.
     if (isLive(event) && (document.hidden || isSelecting(event.target))) { event.preventDefault(); }
@@ -110,13 +126,31 @@
     var asked = new URL(event.target.getAttribute("hx-get"), window.location.href).pathname;
     var answered = new URL(event.detail.xhr.responseURL || window.location.href, window.location.href).pathname;
     if (event.detail.xhr.status === 200 && asked !== answered) {
-      // The session is over: the answer is the login page, which belongs into the window.
+      // The session is over: the answer is the login page, which belongs into the window, unless words would be lost.
       event.detail.shouldSwap = false;
-      window.location.reload();
+      if (holdsTypedWords()) { sayOver(); } else { window.location.reload(); }
     }
   });
   ["htmx:sendError", "htmx:responseError", "htmx:timeout"].forEach(function (name) {
     document.addEventListener(name, function (event) { if (isLive(event)) { showAway(event.target, true); } });
+  });
+  // The session is over: a form goes the plain way, which keeps its words over the login; what is no form says so.
+  document.addEventListener("htmx:responseError", function (event) {
+    var form = event.detail.elt;
+    if (event.detail.xhr.status !== 401 || !form.matches) { return; }
+    if (!form.matches("form")) {
+      event.detail.target.textContent = event.detail.xhr.responseText;
+      return;
+    }
+    var pressed = event.detail.requestConfig.triggeringEvent && event.detail.requestConfig.triggeringEvent.submitter;
+    if (pressed && pressed.name) {
+      var field = document.createElement("input");
+      field.type = "hidden";
+      field.name = pressed.name;
+      field.value = pressed.value;
+      form.append(field);
+    }
+    window.HTMLFormElement.prototype.submit.call(form);
   });
   document.addEventListener("visibilitychange", function () {
     if (document.hidden || !window.htmx) { return; }

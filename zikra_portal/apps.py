@@ -13,9 +13,11 @@ class PortalConfig(AppConfig):
     verbose_name = "Portal"
 
     def ready(self) -> None:
-        """Once the scheduler's tables exist, its jobs do too."""
+        """Once the scheduler's tables exist, its jobs do too; and logins tell what an ended session left undone."""
         from zikra_portal.schedule import make_missing_jobs
+        from zikra_portal.session_ended import tell_after_logins
 
+        tell_after_logins()
         post_migrate.connect(make_missing_jobs, dispatch_uid="zikra_portal.schedule")
 
 

@@ -4,11 +4,9 @@ import uuid
 from collections.abc import Callable
 from functools import partial
 
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_POST
 
 from access.callers import Caller
 from access.errors import Invalid
@@ -25,7 +23,7 @@ from requirements_pipeline.moves import (
 )
 from requirements_pipeline.ordering import place_beside
 from requirements_pipeline.reading import find_requirement
-from zikra_portal.deeds import Done, Outcome, answer, attempt, tell, way_back
+from zikra_portal.deeds import Done, Outcome, answer, attempt, deed_view, tell, way_back
 from zikra_portal.requirement_pages import requirement_in_sight
 from zikra_portal.tables import ROWS_A_PAGE
 
@@ -34,8 +32,7 @@ UNDO_REASON = "Undone."
 REASONS_SHOWN = 5
 
 
-@login_required
-@require_POST
+@deed_view
 def move(request: HttpRequest, requirement_id: uuid.UUID) -> HttpResponse:
     """Move a requirement to the state in `to`; asks for a reason first where one is due and none is given."""
     caller = caller_of(request)
@@ -105,8 +102,7 @@ def _way_back_of(caller: Caller, moved: Requirement, before: RequirementState) -
     return f"{reverse('requirement-move', args=[moved.pk])}?to={before.value}&undo=1"
 
 
-@login_required
-@require_POST
+@deed_view
 def move_many(request: HttpRequest) -> HttpResponse:
     """Move the chosen requirements (`ids`) to one state with one reason; each on its own, so that one may stay."""
     wanted, _ = _wanted(request)
@@ -148,8 +144,7 @@ def _tell_sum(request: HttpRequest, target: RequirementState, outcomes: list[Out
         tell(request, Outcome(words, refusal=refused[0].refusal))
 
 
-@login_required
-@require_POST
+@deed_view
 def reorder(request: HttpRequest) -> HttpResponse:
     """Place a requirement beside another one: `place` is "<id> before <id>" or "<id> after <id>"."""
 

@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from access.audit import AuditSubject
 from access.callers import Caller
@@ -35,7 +35,7 @@ from runs.machines import (
 from runs.models import CapturedEvent
 from zikra_client.agents import AGENTS
 from zikra_portal.consent_page import ROLE_WORDS
-from zikra_portal.deeds import Done, answer, attempt
+from zikra_portal.deeds import Done, answer, attempt, deed_view
 from zikra_portal.frame import frame_of
 from zikra_portal.run_pages import STOP_POLLING
 from zikra_portal.tables import page_of
@@ -214,8 +214,7 @@ def revoke(request: HttpRequest, machine_id: int) -> HttpResponse:
     return answer(request, attempt(request, "revoke_token", act, kind="token"), reverse("connect"))
 
 
-@login_required
-@require_POST
+@deed_view
 def forget(request: HttpRequest, machine_id: int) -> HttpResponse:
     """Take one's own machine off the list."""
 

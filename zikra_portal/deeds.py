@@ -6,12 +6,14 @@ without JavaScript) or, for htmx, draws its own fragment with `outcome.words`.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib import messages
+from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
 
 from access.audit import AuditSubject, record, record_done
 from access.callers import Caller
@@ -21,6 +23,19 @@ from access.pages import caller_of
 
 # A message with this mark among its tags offers to undo by a POST to the path behind it (templates/messages.html).
 UNDO_MARK = "undo:"
+View = TypeVar("View", bound=Callable[..., HttpResponse])
+
+
+def deed_view(view: View) -> View:
+    """A view behind a button: for members, by POST alone. Its address is none that one can be sent to."""
+    guarded = login_required(require_POST(view))
+    guarded.takes_forms_only = True  # type: ignore[attr-defined]
+    return guarded
+
+
+def is_deed_address(view: Callable[..., Any]) -> bool:
+    """Whether the view of an address takes forms only."""
+    return getattr(view, "takes_forms_only", False)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
-from django.views.decorators.http import require_POST
 
 from access.audit import AuditSubject
 from access.callers import Caller
@@ -22,7 +21,7 @@ from memories.models import SessionProposal
 from memories.session_rewriting import accept_proposal, find_proposal, pending_proposals, reject_proposal
 from runs.handoffs import accept, assign, cancel, find_handoff, handoffs_in
 from runs.models import Handoff, HandoffState
-from zikra_portal.deeds import Done, answer, attempt
+from zikra_portal.deeds import Done, answer, attempt, deed_view
 from zikra_portal.frame import frame_of, projects_asked
 from zikra_portal.tables import BoundedPaginator, page_of
 
@@ -63,8 +62,7 @@ def _with_members(found: Any, *, is_offered: bool) -> list[tuple[Handoff, list[M
     return [(row, seeing.get(row.project_id, [])) for row in rows]
 
 
-@login_required
-@require_POST
+@deed_view
 def take(request: HttpRequest, handoff_id: uuid.UUID) -> HttpResponse:
     """Take one for oneself: no session gets it any more."""
 
@@ -74,8 +72,7 @@ def take(request: HttpRequest, handoff_id: uuid.UUID) -> HttpResponse:
     return _done(request, "handoff_accept", handoff_id, act)
 
 
-@login_required
-@require_POST
+@deed_view
 def take_back(request: HttpRequest, handoff_id: uuid.UUID) -> HttpResponse:
     """Cancel one, with the form's `reason` where there is one."""
 
@@ -86,8 +83,7 @@ def take_back(request: HttpRequest, handoff_id: uuid.UUID) -> HttpResponse:
     return _done(request, "handoff_cancel", handoff_id, act)
 
 
-@login_required
-@require_POST
+@deed_view
 def give(request: HttpRequest, handoff_id: uuid.UUID) -> HttpResponse:
     """Keep one for the member `to` of the form, or of the address as undoing has it; "" leaves it to everybody."""
     wanted = request.POST.get("to", request.GET.get("to", "")).replace("\x00", "")
@@ -127,8 +123,7 @@ def proposals(request: HttpRequest) -> HttpResponse:
     return render(request, "handoffs/proposals.html", context)
 
 
-@login_required
-@require_POST
+@deed_view
 def decide(request: HttpRequest, proposal_id: uuid.UUID, word: str) -> HttpResponse:
     """Accept a proposal, which makes it a memory, or reject it."""
 

@@ -6,11 +6,9 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
 from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
-from django.views.decorators.http import require_POST
 
 from access.callers import Caller
 from access.errors import Invalid, NotFound
@@ -28,7 +26,7 @@ from memories.curating import (
 from memories.deleting import delete_memory, restore_memory
 from memories.models import Memory
 from memories.saving import restore_version
-from zikra_portal.deeds import Done, answer, attempt
+from zikra_portal.deeds import Done, answer, attempt, deed_view
 
 # What an undo goes back to travels in its address, signed, so that nobody writes one of their own.
 CURATION_SALT = "zikra_portal.memory_deeds.put_back"
@@ -37,15 +35,13 @@ DAY_SECONDS = 86_400
 UNDO_SECONDS = DAY_SECONDS
 
 
-@require_POST
-@login_required
+@deed_view
 def confirm(request: HttpRequest, memory_id: uuid.UUID) -> HttpResponse:
     """It is still true: the decay clock starts again, and an archived one returns."""
     return _curate(request, memory_id, "confirm_memory", confirm_memory, "Confirmed “{}”: its clock starts again.")
 
 
-@require_POST
-@login_required
+@deed_view
 def pin(request: HttpRequest, memory_id: uuid.UUID) -> HttpResponse:
     """Exempt it from decay, for the form's reason."""
     reason = request.POST.get("reason", "").replace("\x00", "").strip()
@@ -59,23 +55,20 @@ def pin(request: HttpRequest, memory_id: uuid.UUID) -> HttpResponse:
     return _curate(request, memory_id, "pin_memory", pinned, "Pinned “{}”: it does not fade.")
 
 
-@require_POST
-@login_required
+@deed_view
 def unpin(request: HttpRequest, memory_id: uuid.UUID) -> HttpResponse:
     """Let it fade again."""
     return _curate(request, memory_id, "unpin_memory", unpin_memory, "Unpinned “{}”: it fades from now on.")
 
 
-@require_POST
-@login_required
+@deed_view
 def archive(request: HttpRequest, memory_id: uuid.UUID) -> HttpResponse:
     """Hide it from search."""
     words = "Archived “{}”: search leaves it out unless archived ones are asked for."
     return _curate(request, memory_id, "archive_memory", archive_memory, words)
 
 
-@require_POST
-@login_required
+@deed_view
 def unarchive(request: HttpRequest, memory_id: uuid.UUID) -> HttpResponse:
     """Let search find it again."""
     return _curate(request, memory_id, "unarchive_memory", unarchive_memory, "Search finds “{}” again.")
@@ -96,8 +89,7 @@ def _curate(
     return answer(request, attempt(request, command, act, kind="memory"), reverse("memory", args=[memory_id]))
 
 
-@require_POST
-@login_required
+@deed_view
 def take_back(request: HttpRequest, memory_id: uuid.UUID, kept: str) -> HttpResponse:
     """Put back what one of the buttons above changed, unless somebody has changed it since."""
     before, after = _unsigned(kept)
@@ -110,8 +102,7 @@ def take_back(request: HttpRequest, memory_id: uuid.UUID, kept: str) -> HttpResp
     return answer(request, outcome, reverse("memory", args=[memory_id]))
 
 
-@require_POST
-@login_required
+@deed_view
 def delete(request: HttpRequest, memory_id: uuid.UUID) -> HttpResponse:
     """Hide it everywhere; restorable."""
 
@@ -124,8 +115,7 @@ def delete(request: HttpRequest, memory_id: uuid.UUID) -> HttpResponse:
     return answer(request, outcome, reverse("memory", args=[memory_id]))
 
 
-@require_POST
-@login_required
+@deed_view
 def restore(request: HttpRequest, memory_id: uuid.UUID) -> HttpResponse:
     """Bring a deleted one back."""
 
@@ -138,8 +128,7 @@ def restore(request: HttpRequest, memory_id: uuid.UUID) -> HttpResponse:
     return answer(request, outcome, reverse("memory", args=[memory_id]))
 
 
-@require_POST
-@login_required
+@deed_view
 def bring_version_back(request: HttpRequest, memory_id: uuid.UUID, number: int) -> HttpResponse:
     """Make an old version's text the newest one."""
 

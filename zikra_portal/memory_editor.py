@@ -10,7 +10,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_POST
 
 from access.callers import Caller
 from access.errors import Conflict, Invalid, NotFound, refusal_in_words
@@ -22,9 +21,10 @@ from memories.models import NAME_LENGTH, TITLE_LENGTH, Memory, MemoryType, Memor
 from memories.reading import link_resolver
 from memories.rendering import rendered
 from memories.saving import VERSIONED_FIELDS, SavedMemory, edit_memory, save_memory
-from zikra_portal.deeds import Done, Outcome, attempt, tell
+from zikra_portal.deeds import Done, Outcome, attempt, deed_view, tell
 from zikra_portal.frame import frame_of
 from zikra_portal.memory_deeds import UNDO_SECONDS, kept_memory
+from zikra_portal.session_ended import typed_before
 
 EDIT_SALT = "zikra_portal.memory_editor.take_back"
 DEFAULT_TYPE = "note"
@@ -103,7 +103,7 @@ def new(request: HttpRequest) -> HttpResponse:
     given = {name: request.GET.get(name, "").replace("\x00", "") for name in ("title", "content_md", "tags")}
     project = frame_of(request).project
     start = {**given, "project": project.name if project else "", "memory_type": request.GET.get("type", DEFAULT_TYPE)}
-    form = MemoryForm(caller, request.POST or None, initial=start)
+    form = MemoryForm(caller, request.POST or typed_before(request), initial=start)
     if request.method == "POST" and form.is_valid() and "preview" not in request.POST:
         outcome = attempt(request, "save_memory", lambda caller: _made(caller, form), kind="memory")
         if outcome.is_done:
@@ -132,7 +132,7 @@ def edit(request: HttpRequest, memory_id: uuid.UUID) -> HttpResponse:
     start = {**{name: getattr(memory, name, "") for name in SAVED_FIELDS}, "title": memory.title}
     start |= {"memory_type": memory.memory_type_id, "tags": ", ".join(memory.tags)}
     start |= {"confidence": memory.stated_confidence, "expected_version": memory.version}
-    form = MemoryForm(caller, request.POST or None, memory=memory, initial=start)
+    form = MemoryForm(caller, request.POST or typed_before(request), memory=memory, initial=start)
     if request.method == "POST" and form.is_valid() and "preview" not in request.POST:
         outcome = attempt(request, "save_memory", lambda caller: _edited(caller, memory, form), kind="memory")
         if outcome.is_done:
@@ -182,8 +182,7 @@ def _undo_of(before: Memory, saved: SavedMemory) -> str:
     return reverse("memory-edit-undo", args=[before.pk, signing.dumps(kept, salt=EDIT_SALT)])
 
 
-@require_POST
-@login_required
+@deed_view
 def take_back(request: HttpRequest, memory_id: uuid.UUID, kept: str) -> HttpResponse:
     """Save again what a memory said before an edit, unless somebody has saved another version since."""
     try:

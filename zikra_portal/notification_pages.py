@@ -7,13 +7,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_POST
 
 from access.callers import Caller
 from access.models import Notification
 from access.notifications import mail_is_set, mark_read, mark_unread, set_mail_notifications
 from access.pages import caller_of
-from zikra_portal.deeds import Done, answer, attempt
+from zikra_portal.deeds import Done, answer, attempt, deed_view
 from zikra_portal.tables import page_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,8 +31,7 @@ def notifications(request: HttpRequest) -> HttpResponse:
     return render(request, "notifications/notifications.html", context)
 
 
-@login_required
-@require_POST
+@deed_view
 def open_notification(request: HttpRequest, notification_id: int) -> HttpResponse:
     """Mark one as read and go to what it tells about."""
     caller = caller_of(request)
@@ -44,8 +42,7 @@ def open_notification(request: HttpRequest, notification_id: int) -> HttpRespons
     return HttpResponseRedirect(notice.link or reverse("notifications"))
 
 
-@login_required
-@require_POST
+@deed_view
 def read_all(request: HttpRequest) -> HttpResponse:
     """Mark everything as read; one press takes it back."""
     now = timezone.now()
@@ -61,8 +58,7 @@ def read_all(request: HttpRequest) -> HttpResponse:
     return answer(request, attempt(request, "read_notifications", act), reverse("notifications"))
 
 
-@login_required
-@require_POST
+@deed_view
 def unread(request: HttpRequest, microseconds: int) -> HttpResponse:
     """Take back what `read_all` did at that moment, told in microseconds since 1970."""
 
@@ -80,8 +76,7 @@ def _moment(microseconds: int) -> datetime:
         raise Http404 from None
 
 
-@login_required
-@require_POST
+@deed_view
 def switch_mails(request: HttpRequest) -> HttpResponse:
     """Send the reader mails about notices from now on (`wanted=yes`), or none."""
     wanted = request.POST.get("wanted") == "yes"

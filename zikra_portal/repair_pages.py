@@ -8,7 +8,6 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_POST
 
 from access.audit import AuditSubject, record_done
 from access.callers import Caller
@@ -20,7 +19,8 @@ from memories.hygiene import dead_links
 from memories.identifiers import ids_in
 from memories.models import Memory, MemoryLink, MemoryType, Repair
 from memories.search import search
-from zikra_portal.deeds import Done, answer, attempt
+from zikra_portal.deeds import Done, answer, attempt, deed_view
+from zikra_portal.session_ended import typed_before
 
 CANDIDATES_SHOWN = 10
 SNIPPET_TOKENS = 20_000
@@ -46,30 +46,26 @@ def _subjects(memory_ids: Iterable[uuid.UUID]) -> list[AuditSubject]:
     return [AuditSubject("memory", str(memory.pk), memory.title, memory.project_id) for memory in memories]
 
 
-@login_required
-@require_POST
+@deed_view
 def confirm(request: HttpRequest, memory_id: uuid.UUID) -> HttpResponse:
     """Say that a memory is still true."""
     return _repair(request, "confirm_memory", lambda caller: repairing.confirm(caller, memory_id))
 
 
-@login_required
-@require_POST
+@deed_view
 def archive(request: HttpRequest) -> HttpResponse:
     """Archive the memories that the form names, each in a field `memory`."""
     ids = [found for named in request.POST.getlist("memory") for found in ids_in(named)]
     return _repair(request, "archive_memories", lambda caller: repairing.archive(caller, ids))
 
 
-@login_required
-@require_POST
+@deed_view
 def merge(request: HttpRequest, memory_id: uuid.UUID) -> HttpResponse:
     """Keep this memory and archive the others of its title."""
     return _repair(request, "merge_memories", lambda caller: repairing.merge_into(caller, memory_id))
 
 
-@login_required
-@require_POST
+@deed_view
 def undo(request: HttpRequest, repair_id: uuid.UUID) -> HttpResponse:
     """Take a repair back, as far as its memories are as it left them."""
 
@@ -130,22 +126,20 @@ def mend(request: HttpRequest, link_id: int) -> HttpResponse:
     context = {
         "link": found,
         "memory": found.source,
-        "form": MissingMemoryForm(),
+        "form": MissingMemoryForm(typed_before(request, reverse("hygiene-make", args=[link_id]))),
         "back": _back(request, "dead"),
         **_candidates(request, found.source, found.target_title),
     }
     return render(request, "hygiene/mend.html", context)
 
 
-@login_required
-@require_POST
+@deed_view
 def remove_brackets(request: HttpRequest, link_id: int) -> HttpResponse:
     """Make a dead link plain words."""
     return _repair(request, "remove_link", lambda caller: repairing.remove_brackets(caller, link_id))
 
 
-@login_required
-@require_POST
+@deed_view
 def make_missing(request: HttpRequest, link_id: int) -> HttpResponse:
     """Save the memory that a dead link waits for."""
     kind, text = request.POST.get("memory_type", ""), request.POST.get("content_md", "")

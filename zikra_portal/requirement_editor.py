@@ -13,7 +13,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_POST
 
 from access.callers import Caller
 from access.errors import Conflict, Refusal, refusal_in_words
@@ -36,9 +35,10 @@ from requirements_pipeline.models import (
 from requirements_pipeline.relations import people_for
 from requirements_pipeline.versions import RequirementComparison, compare_requirement_versions
 from requirements_pipeline.writing import WRITABLE_STATES, edit_requirement, save_requirement
-from zikra_portal.deeds import Done, Outcome, answer, attempt
+from zikra_portal.deeds import Done, Outcome, answer, attempt, deed_view
 from zikra_portal.frame import frame_of
 from zikra_portal.requirement_pages import link_resolver, requirement_in_sight, subject_of
+from zikra_portal.session_ended import typed_before
 
 # What no version keeps: it is written only where the writer changed it, so that a change by others meanwhile stays.
 RELATIONS = ("assignee", "depends_on", "memories")
@@ -250,7 +250,7 @@ class Editor:
             return answer(self.request, outcome, reverse("requirement", args=[outcome.result.pk]))
         # What was refused is not lost either.
         with suppress(Refusal):
-            keep_draft(self.caller, self.requirement, _typed(self.request))
+            keep_draft(self.caller, self.requirement, _typed(self.request.POST))
         meanwhile, taken = self._meanwhile(outcome), self._taken(form, outcome)
         if taken is not None:
             form.add_error("title", f"{self.project} has a requirement with this title already.")
@@ -310,10 +310,10 @@ def _said(saved: Requirement, deed: str) -> str:
     return "Saved as a draft." if saved.state == RequirementState.DRAFT else f"Saved as version {saved.version}."
 
 
-def _typed(request: HttpRequest) -> dict[str, str]:
+def _typed(sent: Mapping[str, str]) -> dict[str, str]:
     """What the form holds, by the names that are kept."""
     names = (*EditorForm.base_fields, *KEPT_BESIDE)
-    return {name: request.POST[name].replace("\r\n", "\n") for name in names if name in request.POST}
+    return {name: sent[name].replace("\r\n", "\n") for name in names if name in sent}
 
 
 def _number(text: str) -> int:
@@ -365,6 +365,7 @@ def writer_of(request: HttpRequest) -> Caller:
 def new(request: HttpRequest) -> HttpResponse:
     """Write a new requirement of `?project=`, from `?template=` if one is named; without a project, choose one."""
     caller = writer_of(request)
+    _keep_what_was_typed_before(request, caller, None)
     project = project_asked(request, caller)
     if project is None:
         return render(request, "requirements/choose_project.html", {"draft": draft_of(caller, None)})
@@ -378,8 +379,17 @@ def edit(request: HttpRequest, requirement_id: uuid.UUID) -> HttpResponse:
     caller = caller_of(request)
     found = requirement_in_sight(caller, requirement_id)
     writer_of(request)
+    _keep_what_was_typed_before(request, caller, found)
     editor = Editor(request, caller, found.project, found)
     return editor.sent() if request.method == "POST" else editor.fresh()
+
+
+def _keep_what_was_typed_before(request: HttpRequest, caller: Caller, found: Requirement | None) -> None:
+    """What was sent after the session had ended is kept like all that was typed and not saved."""
+    typed = typed_before(request)
+    if typed is not None:
+        with suppress(Refusal):
+            keep_draft(caller, found, _typed(typed))
 
 
 def project_asked(request: HttpRequest, caller: Caller) -> Project | None:
@@ -404,21 +414,19 @@ def _template_asked(request: HttpRequest) -> RequirementTemplate | None:
     return RequirementTemplate.objects.filter(pk=number).first() if number else None
 
 
-@login_required
-@require_POST
+@deed_view
 def keep(request: HttpRequest, requirement_id: uuid.UUID | None = None) -> HttpResponse:
     """Keep what is typed, without saving it; answers when, or why not, in words."""
     caller = writer_of(request)
     found = requirement_in_sight(caller, requirement_id) if requirement_id is not None else None
     try:
-        context: dict[str, Any] = {"kept": keep_draft(caller, found, _typed(request))}
+        context: dict[str, Any] = {"kept": keep_draft(caller, found, _typed(request.POST))}
     except Refusal as refusal:
         context = {"problem": refusal_in_words(refusal)}
     return render(request, "requirements/kept.html", context)
 
 
-@login_required
-@require_POST
+@deed_view
 def discard(request: HttpRequest, requirement_id: uuid.UUID | None = None) -> HttpResponse:
     """Throw away what was typed and not saved, and begin with what is saved."""
     caller = writer_of(request)
@@ -442,8 +450,7 @@ def newer(request: HttpRequest, requirement_id: uuid.UUID) -> HttpResponse:
     return render(request, "requirements/newer.html", context)
 
 
-@login_required
-@require_POST
+@deed_view
 def preview(request: HttpRequest) -> HttpResponse:
     """What the typed text will look like."""
     caller = writer_of(request)

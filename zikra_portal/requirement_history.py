@@ -6,14 +6,13 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_POST
 
 from access.callers import Caller
 from access.pages import caller_of
 from access.roles import Role
 from requirements_pipeline.versions import compare_requirement_versions
 from requirements_pipeline.writing import restore_version
-from zikra_portal.deeds import Done, answer, attempt
+from zikra_portal.deeds import Done, answer, attempt, deed_view
 from zikra_portal.requirement_pages import requirement_in_sight, subject_of
 from zikra_portal.tables import page_of
 
@@ -33,8 +32,7 @@ def history(request: HttpRequest, requirement_id: uuid.UUID) -> HttpResponse:
     return render(request, "requirements/history.html", context)
 
 
-@login_required
-@require_POST
+@deed_view
 def restore(request: HttpRequest, requirement_id: uuid.UUID, number: int) -> HttpResponse:
     """Write again what the requirement said in an earlier version; one press takes it back."""
     found = requirement_in_sight(caller_of(request), requirement_id)

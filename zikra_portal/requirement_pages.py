@@ -1,6 +1,7 @@
 """A requirement's page: what it says, where it stands, what was said about it, and all that was done for it."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_POST
 
 from access.audit import AuditSubject
 from access.callers import Caller
@@ -29,7 +29,8 @@ from requirements_pipeline.relations import people_for
 from requirements_pipeline.watching import unwatch, watch, watchers_of
 from requirements_pipeline.wikilinks import linked_memories
 from requirements_pipeline.writing import edit_requirement
-from zikra_portal.deeds import Done, Outcome, answer, attempt, tell
+from zikra_portal.deeds import Done, Outcome, answer, attempt, deed_view, tell
+from zikra_portal.session_ended import typed_before
 from zikra_portal.tracing import trace_of_requirement
 
 
@@ -38,7 +39,9 @@ def requirement(request: HttpRequest, requirement_id: uuid.UUID) -> HttpResponse
     """One requirement in sight, with all that belongs to it."""
     caller = caller_of(request)
     found = requirement_in_sight(caller, requirement_id)
-    return render(request, "requirements/requirement.html", page_context(caller, found))
+    typed: Mapping[str, Any] = typed_before(request, reverse("requirement-comment", args=[found.pk])) or {}
+    context = {**page_context(caller, found), "body": typed.get("body", "")}
+    return render(request, "requirements/requirement.html", context)
 
 
 def requirement_in_sight(caller: Caller, requirement_id: uuid.UUID) -> Requirement:
@@ -105,8 +108,7 @@ def checklist_context(caller: Caller, found: Requirement) -> dict[str, Any]:
     }
 
 
-@login_required
-@require_POST
+@deed_view
 def check(request: HttpRequest, requirement_id: uuid.UUID) -> HttpResponse:
     """Say that a criterion (`number`, `text`) is met (`met=yes`), or that it is not."""
     caller = caller_of(request)
@@ -147,8 +149,7 @@ def _choices(found: Requirement) -> list[Member]:
     return people if found.assignee is None or found.assignee in people else [found.assignee, *people]
 
 
-@login_required
-@require_POST
+@deed_view
 def assign(request: HttpRequest, requirement_id: uuid.UUID) -> HttpResponse:
     """Give it to a member (`assignee`, a username), or to nobody."""
     found = requirement_in_sight(caller_of(request), requirement_id)
@@ -165,8 +166,7 @@ def assign(request: HttpRequest, requirement_id: uuid.UUID) -> HttpResponse:
     return _part(request, found, outcome, "requirements/people.html", people_context)
 
 
-@login_required
-@require_POST
+@deed_view
 def set_watch(request: HttpRequest, requirement_id: uuid.UUID) -> HttpResponse:
     """Tell the reader from now on (`wanted=yes`), or no more."""
     found = requirement_in_sight(caller_of(request), requirement_id)

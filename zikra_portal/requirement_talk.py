@@ -1,12 +1,13 @@
 """Comments on a requirement's page: they appear by themselves, and are written, rewritten, deleted and brought back."""
 
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_POST
 
 from access.callers import Caller
 from access.errors import NotFound
@@ -20,8 +21,9 @@ from requirements_pipeline.commenting import (
     restore_comment,
 )
 from requirements_pipeline.models import RequirementComment
-from zikra_portal.deeds import Done, Outcome, answer, attempt
+from zikra_portal.deeds import Done, Outcome, answer, attempt, deed_view
 from zikra_portal.requirement_pages import requirement_in_sight, seen_mark, subject_of, talk_context
+from zikra_portal.session_ended import typed_before
 
 
 @login_required
@@ -34,8 +36,7 @@ def comments(request: HttpRequest, requirement_id: uuid.UUID) -> HttpResponse:
     return render(request, "requirements/comments.html", {**context, "live": True, **talk_context(caller, found)})
 
 
-@login_required
-@require_POST
+@deed_view
 def comment(request: HttpRequest, requirement_id: uuid.UUID) -> HttpResponse:
     """Say something (`body`). Refused words stay in the form."""
     caller = caller_of(request)
@@ -61,7 +62,8 @@ def edit(request: HttpRequest, requirement_id: uuid.UUID, comment_id: uuid.UUID)
     """Rewrite one's own comment, on a page of its own so that nothing that changes by itself takes the words away."""
     caller = caller_of(request)
     found = _own_comment(caller, requirement_id, comment_id)
-    body = request.POST.get("body", found.body_md)
+    typed: Mapping[str, Any] = request.POST or typed_before(request) or {}
+    body = typed.get("body", found.body_md)
     outcome = Outcome("")
     if request.method == "POST":
 
@@ -76,8 +78,7 @@ def edit(request: HttpRequest, requirement_id: uuid.UUID, comment_id: uuid.UUID)
     return render(request, "requirements/comment_page.html", context, status=outcome.status)
 
 
-@login_required
-@require_POST
+@deed_view
 def delete(request: HttpRequest, requirement_id: uuid.UUID, comment_id: uuid.UUID) -> HttpResponse:
     """Take a comment out of sight; one press brings it back."""
     found = _comment(caller_of(request), requirement_id, comment_id)
@@ -91,8 +92,7 @@ def delete(request: HttpRequest, requirement_id: uuid.UUID, comment_id: uuid.UUI
     return answer(request, outcome, f"{reverse('requirement', args=[requirement_id])}#comments")
 
 
-@login_required
-@require_POST
+@deed_view
 def restore(request: HttpRequest, requirement_id: uuid.UUID, comment_id: uuid.UUID) -> HttpResponse:
     """Bring a deleted comment back."""
     found = requirement_in_sight(caller_of(request), requirement_id)

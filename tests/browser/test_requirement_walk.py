@@ -1,5 +1,6 @@
 """Requirements are written, discussed and checked in a real browser, by two people at once, and without JavaScript."""
 
+import re
 import time
 from decimal import Decimal
 
@@ -14,7 +15,7 @@ from requirements_pipeline.moves import promote_requirement
 from requirements_pipeline.writing import edit_requirement, save_requirement
 from runs.models import Run
 from runs.recording import log_run
-from tests.browser.conftest import PHONE, WALK, WIDE, log_in
+from tests.browser.conftest import PHONE, WALK, WIDE, log_in, log_in_here
 
 pytestmark = WALK
 # What others do appears within this time; a poll takes 4 s and a moment.
@@ -240,3 +241,44 @@ def test_it_is_written_by_keyboard_alone(open_page, collaborator, app):
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Export invoices")
     assert Requirement.objects.get().acceptance == ["Opens", "Closes"]
+
+
+@pytest.mark.parametrize("has_script", [True, False], ids=["with-script", "without-script"])
+def test_a_comment_that_is_sent_after_the_session_has_ended_is_not_lost(
+    open_page, owner, collaborator, requirement, has_script
+):
+    page = open_page(java_script_enabled=has_script, expects_failures=True)
+    log_in(page, "carl")
+    page.goto(f"/requirements/{requirement.pk}/")
+    page.get_by_label("Say something").fill("Amounts have two decimals")
+    page.context.clear_cookies(name="sessionid")
+    page.get_by_role("button", name="Comment", exact=True).click()
+    expect(page.get_by_text("Your session has ended.")).to_be_visible()
+    log_in_here(page, "carl")
+    expect(page).to_have_url(re.compile(f"/requirements/{requirement.pk}/$"))
+    expect(page.get_by_text("What you typed stands in the form again: save it now.")).to_be_visible()
+    expect(page.get_by_label("Say something")).to_have_value("Amounts have two decimals")
+    assert not requirement.comments.exists()
+    page.get_by_role("button", name="Comment", exact=True).click()
+    expect(page.locator("#comment-list")).to_contain_text("Amounts have two decimals")
+
+
+def test_what_is_typed_on_after_the_session_has_ended_is_told_and_saved_in_the_end(
+    open_page, owner, collaborator, requirement
+):
+    page = open_page(expects_failures=True)
+    log_in(page, "carl")
+    page.goto(f"/requirements/{requirement.pk}/edit/")
+    page.context.clear_cookies(name="sessionid")
+    page.get_by_label("What is wanted, and why").fill("As CSV, and as a PDF.")
+    words = "our session has ended. Send the form, and its words wait until you have logged in."
+    expect(page.locator("#kept")).to_have_text(f"Not done: y{words}")
+    # What changes by itself finds the login, too, and does not take the words away for it.
+    expect(page.locator("#session-over")).to_have_text(f"Y{words}", timeout=LIVE_MS)
+    page.get_by_role("button", name="Save", exact=True).click()
+    log_in_here(page, "carl")
+    expect(page.get_by_label("What is wanted, and why")).to_have_value("As CSV, and as a PDF.")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Saved as version 2.")).to_be_visible()
+    requirement.refresh_from_db()
+    assert requirement.content_md == "As CSV, and as a PDF."

@@ -446,7 +446,7 @@ def test_the_switch_keeps_the_filters_and_a_column_leads_to_its_rest(client, own
     page = body(client.get(BOARD, {"module": "m", "project": "app"}))
     assert 'href="/requirements/?module=m&amp;project=app&amp;view=list"' in page
     assert (
-        'href="/requirements/?module=m&amp;project=app&amp;view=list&amp;status=submitted">2 more in the list</a>'
+        'href="/requirements/?module=m&amp;project=app&amp;view=list&amp;status=submitted">12 more in the list</a>'
         in page
     )
     page = body(client.get(BOARD, {"module": "m", "project": "app", "view": "list", "sort": "title"}))

@@ -49,8 +49,8 @@ def deed(name, row):
 
 
 def test_the_pages_stand_behind_the_login(client, handoff):
-    for address in (HANDOFFS, PROPOSALS, deed("handoff-accept", handoff)):
-        assert client.get(address)["Location"] == f"/accounts/login/?next={address}"
+    for address, page in (HANDOFFS, HANDOFFS), (PROPOSALS, PROPOSALS), (deed("handoff-accept", handoff), HANDOFFS):
+        assert client.get(address)["Location"] == f"/accounts/login/?next={page}"
 
 
 def test_each_sees_the_handoffs_and_proposals_of_their_scope(
