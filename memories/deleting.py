@@ -1,5 +1,8 @@
 """Deleting: hidden at once and restorable, or purged for good."""
 
+from datetime import datetime
+from typing import Any
+
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -33,12 +36,27 @@ def restore_memory(caller: Caller, memory: Memory) -> Memory:
     Raises Conflict when another memory has been saved under its project, type and title since.
     """
     caller.require(Role.ADMIN)
+    confirmed = {"confirmed_at": timezone.now(), "confirmed_by": caller.name[:NAME_LENGTH], "archived_at": None}
+    return _bring_back(memory, confirmed)
+
+
+def take_back_deletion(caller: Caller, memory: Memory, deleted_at: datetime) -> Memory:
+    """Bring a memory back just as it was before the deletion at that moment: an archived one archived. Needs an admin.
+
+    Raises NotFound when it has been restored since, Conflict when it was deleted once more, or as restore_memory.
+    """
+    caller.require(Role.ADMIN)
+    return _bring_back(memory, {}, deleted_at)
+
+
+def _bring_back(memory: Memory, more: dict[str, Any], deleted_at: datetime | None = None) -> Memory:
     try:
         with transaction.atomic():
             locked = _locked(memory, deleted=True)
-            locked.deleted_at, locked.deleted_by = None, ""
-            locked.confirmed_at, locked.confirmed_by = timezone.now(), caller.name[:NAME_LENGTH]
-            locked.archived_at = None
+            if deleted_at is not None and locked.deleted_at != deleted_at:
+                raise Conflict(f"“{locked.title}” was restored and deleted again since; that stands.")
+            for name, value in {"deleted_at": None, "deleted_by": "", **more}.items():
+                setattr(locked, name, value)
             index_terms(locked)
             locked.save()
             relink(locked)

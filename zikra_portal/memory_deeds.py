@@ -23,13 +23,14 @@ from memories.curating import (
     unarchive_memory,
     unpin_memory,
 )
-from memories.deleting import delete_memory, restore_memory
+from memories.deleting import delete_memory, restore_memory, take_back_deletion
 from memories.models import Memory
 from memories.saving import restore_version
 from zikra_portal.deeds import Done, answer, attempt, deed_view
 
 # What an undo goes back to travels in its address, signed, so that nobody writes one of their own.
 CURATION_SALT = "zikra_portal.memory_deeds.put_back"
+DELETION_SALT = "zikra_portal.memory_deeds.undelete"
 DAY_SECONDS = 86_400
 # An undo is for second thoughts; later, the opposite button is the honest way.
 UNDO_SECONDS = DAY_SECONDS
@@ -108,7 +109,9 @@ def delete(request: HttpRequest, memory_id: uuid.UUID) -> HttpResponse:
 
     def act(caller: Caller) -> Done:
         memory = delete_memory(caller, kept_memory(caller, memory_id))
-        undo = reverse("memory-restore", args=[memory.pk])
+        assert memory.deleted_at is not None
+        moment = signing.dumps(memory.deleted_at.isoformat(), salt=DELETION_SALT)
+        undo = reverse("memory-undelete", args=[memory.pk, moment])
         return Done(f"Deleted “{memory.title}”. It can be restored.", memory_subject(memory), undo)
 
     outcome = attempt(request, "delete_memory", act, kind="memory")
@@ -123,6 +126,22 @@ def restore(request: HttpRequest, memory_id: uuid.UUID) -> HttpResponse:
         memory = restore_memory(caller, deleted_memory(caller, memory_id))
         undo = reverse("memory-delete", args=[memory.pk])
         return Done(f"Restored “{memory.title}”.", memory_subject(memory), undo)
+
+    outcome = attempt(request, "restore_memory", act, kind="memory")
+    return answer(request, outcome, reverse("memory", args=[memory_id]))
+
+
+@deed_view
+def undelete(request: HttpRequest, memory_id: uuid.UUID, moment: str) -> HttpResponse:
+    """Take a deletion back: the memory is what it was, unless it was restored or deleted again since."""
+    try:
+        deleted_at = datetime.fromisoformat(signing.loads(moment, salt=DELETION_SALT, max_age=UNDO_SECONDS))
+    except signing.BadSignature:
+        raise Http404("This can no longer be taken back.") from None
+
+    def act(caller: Caller) -> Done:
+        memory = take_back_deletion(caller, deleted_memory(caller, memory_id), deleted_at)
+        return Done(f"“{memory.title}” is as it was before.", memory_subject(memory), detail="took a deletion back")
 
     outcome = attempt(request, "restore_memory", act, kind="memory")
     return answer(request, outcome, reverse("memory", args=[memory_id]))

@@ -25,4 +25,5 @@ urlpatterns = [
     path("<uuid:memory_id>/put-back/<str:kept>/", memory_deeds.take_back, name="memory-put-back"),
     path("<uuid:memory_id>/delete/", memory_deeds.delete, name="memory-delete"),
     path("<uuid:memory_id>/restore/", memory_deeds.restore, name="memory-restore"),
+    path("<uuid:memory_id>/restore/<str:moment>/", memory_deeds.undelete, name="memory-undelete"),
 ]

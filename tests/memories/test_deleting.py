@@ -6,7 +6,8 @@ import pytest
 
 from access.errors import Conflict, Forbidden, NotFound
 from access.roles import Role
-from memories.deleting import delete_memory, purge_memory, restore_memory
+from memories.curating import Curation, archive_memory, pin_memory
+from memories.deleting import delete_memory, purge_memory, restore_memory, take_back_deletion
 from memories.models import Memory, MemoryVersion, Posting
 from memories.reading import find_memory, links_in
 from memories.saving import save_memory
@@ -65,3 +66,32 @@ def test_links_to_a_deleted_memory_wait_and_find_it_again(owner, collaborator, a
     assert linking.outgoing_links.get().target is None
     restore_memory(owner.caller, memory)
     assert linking.outgoing_links.get().target == memory
+
+
+@pytest.mark.parametrize("deed", [None, archive_memory, lambda caller, memory: pin_memory(caller, memory, "the law")])
+def test_a_deletion_taken_back_leaves_the_memory_as_it_was(owner, memory, deed):
+    before = Curation.of(deed(owner.caller, memory) if deed else memory)
+    deleted = delete_memory(owner.caller, memory)
+    back = take_back_deletion(owner.caller, memory, deleted.deleted_at)
+    memory.refresh_from_db()
+    assert Curation.of(memory) == Curation.of(back) == before
+    assert (memory.deleted_at, memory.deleted_by, Posting.objects.count() > 0) == (None, "", True)
+
+
+def test_a_restored_memory_is_live_although_it_was_archived(owner, memory):
+    delete_memory(owner.caller, archive_memory(owner.caller, memory))
+    assert restore_memory(owner.caller, memory).archived_at is None
+
+
+def test_only_the_deletion_that_is_meant_is_taken_back(owner, collaborator, memory):
+    first = delete_memory(owner.caller, memory).deleted_at
+    with pytest.raises(Forbidden):
+        take_back_deletion(collaborator.caller, memory, first)
+    restore_memory(owner.caller, memory)
+    with pytest.raises(NotFound):
+        take_back_deletion(owner.caller, memory, first)
+    again = delete_memory(owner.caller, memory).deleted_at
+    with pytest.raises(Conflict, match="restored and deleted again since"):
+        take_back_deletion(owner.caller, memory, first)
+    memory.refresh_from_db()
+    assert memory.deleted_at == again

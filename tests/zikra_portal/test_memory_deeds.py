@@ -119,6 +119,36 @@ def test_a_deletion_and_a_restoration_are_each_other_s_undo(client, admin, memor
     assert stored(memory).state == "deleted"
 
 
+def test_an_archived_memory_whose_deletion_is_undone_is_archived_again(client, admin, memory):
+    client.force_login(admin.member)
+    before = Curation.of(archive_memory(admin.caller, memory))
+    answer, _ = press(client, memory, "delete")
+    page = undo(client, answer)
+    assert [str(message) for message in page.context["messages"]] == [
+        "“Sessions live in <b>PostgreSQL</b>” is as it was before."
+    ]
+    assert (stored(memory).state, Curation.of(stored(memory))) == ("archived", before)
+    assert audited()[-1] == ("restore_memory", "done", "ada", "memory")
+
+
+def test_a_deletion_is_taken_back_by_who_may_while_it_stands(client, admin, collaborator, stranger, memory):
+    client.force_login(admin.member)
+    answer, _ = press(client, memory, "delete")
+    (path,) = [undo_path(message) for message in answer.context["messages"]]
+    for person in (collaborator, stranger):
+        client.force_login(person.member)
+        assert client.post(path).status_code == 404
+    client.force_login(admin.member)
+    assert client.post(f"{path.rstrip('/')}x/").status_code == 404
+    assert stored(memory).state == "deleted"
+    client.post(path)
+    assert client.post(path).status_code == 404
+    delete_memory(admin.caller, memory)
+    page = client.post(path, follow=True)
+    assert "was restored and deleted again since; that stands." in page.content.decode()
+    assert stored(memory).state == "deleted"
+
+
 @pytest.mark.parametrize("name", DEEDS)
 def test_a_button_is_refused_to_the_weak_and_not_found_by_strangers(
     client, owner, collaborator, guest, stranger, memory, name
