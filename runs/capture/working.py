@@ -46,21 +46,30 @@ PAGES_TASK = "memories.write_session_pages"
 
 
 def work_waiting() -> int:
-    """Work every session that has events waiting; answers how many events were worked.
+    """Work every session that has events waiting, each once; answers how many events were worked.
 
-    A session that fails is left for the next time and stops no other.
+    What comes while a session is worked waits for the next time: its own signal is on the way, and a few events more
+    cost hardly more than one. A session that fails is left for the next time and stops no other.
     """
-    worked, failed = 0, set[tuple[int, str]]()
+    worked, seen = 0, set[tuple[int, str]]()
     while True:
-        waiting = [session for session in _waiting_sessions(len(failed)) if session not in failed]
+        waiting = [session for session in _waiting_sessions(len(seen)) if session not in seen]
         if not waiting:
             return worked
         for session in waiting:
+            seen.add(session)
             try:
-                worked += work_session(*session)
+                worked += _work_all(*session)
             except Exception:
-                failed.add(session)
                 log.exception("captured_session_not_worked", project_id=session[0], session_id=session[1])
+
+
+def _work_all(project_id: int, session_id: str) -> int:
+    """Work a session's events, in as many transactions as they need."""
+    worked = now = work_session(project_id, session_id)
+    while now == EVENTS_AT_ONCE:
+        worked += (now := work_session(project_id, session_id))
+    return worked
 
 
 def work_session(project_id: int, session_id: str) -> int:

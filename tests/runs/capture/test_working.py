@@ -308,3 +308,12 @@ def test_what_gemini_puts_before_a_prompt_is_not_what_was_asked(told):
     prompt = "<hook_context>&lt;zikra-memory&gt; old news &lt;/zikra-memory&gt;</hook_context>\n\nWrite the tests"
     told(SESSION[0], hook("BeforeAgent", {"prompt": prompt}, second=1), hook("SessionEnd", second=2))
     assert Memory.objects.get().title == "Write the tests"
+
+
+def test_a_session_with_more_events_than_fit_one_transaction_is_worked_whole(collaborator, monkeypatch):
+    monkeypatch.setattr("runs.capture.working.EVENTS_AT_ONCE", 2)
+    keep_hooks(collaborator.caller, [edited(f"/srv/app/{n}.py", second=n, session="long") for n in range(5)])
+    keep_hooks(collaborator.caller, [edited("/srv/app/x.py", session="short")])
+    assert work_waiting() == 6
+    assert CapturedEvent.objects.waiting().count() == 0
+    assert work_waiting() == 0
