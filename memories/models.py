@@ -249,11 +249,18 @@ class Memory(models.Model):
 
 
 class MemoryVersion(models.Model):
-    """A memory's text as it was saved once. The newest version equals the memory."""
+    """A memory as it was saved once: text, title and type. The newest version equals the memory.
+
+    title and memory_type are empty where the version was saved before they were kept: then nobody knows them.
+    """
 
     id = models.BigAutoField(primary_key=True)
     memory = models.ForeignKey(Memory, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
+    title = models.CharField(max_length=TITLE_LENGTH, blank=True, default="", db_default="")
+    memory_type = models.ForeignKey(
+        MemoryType, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
     content_md = models.TextField(blank=True)
     module = models.CharField(max_length=NAME_LENGTH, blank=True)
     resolution = models.TextField(blank=True)

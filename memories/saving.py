@@ -6,7 +6,7 @@ embedding; what is acknowledged is therefore whole, and found by keyword at once
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any, Final
@@ -45,6 +45,8 @@ class Unset(Enum):
 UNSET: Final = Unset.UNSET
 """A field that was left out: the memory keeps its value."""
 
+# What a memory is found by within its project; a version keeps it beside the text.
+ADDRESS_FIELDS = ("title", "memory_type")
 VERSIONED_FIELDS = ("content_md", "module", "resolution", "tags", "source_file", "stated_confidence")
 CONFIDENCE_DIGITS = 6  # finer shares mean nothing, and PostgreSQL refuses products of the tiniest ones
 # Losing the race for a title that is deleted and made again at the same moment can repeat, but not for ever.
@@ -53,10 +55,14 @@ ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class SavedMemory:
-    """A memory as it now stands, and what saving did: "created", "updated" or "unchanged"."""
+    """A memory as it now stands, and what saving did: "created", "updated" or "unchanged".
+
+    note: a sentence for the reader about what could not be done with it.
+    """
 
     memory: Memory
     action: str
+    note: str = ""
 
 
 def save_memory(
@@ -203,30 +209,51 @@ def _locked_at_version(caller: Caller, memory: Memory, expected_version: int) ->
 
 def _refuse_taken_address(memory: Memory) -> None:
     """Say so in words before PostgreSQL does; whoever wins a race for a title is still held by its constraint."""
-    same = Memory.objects.filter(
-        project_id=memory.project_id, memory_type_id=memory.memory_type_id, title=memory.title, deleted_at=None
-    )
-    if same.exclude(pk=memory.pk).exists():
+    if _is_taken(memory, memory.title, memory.memory_type_id):
         problem = f"Another {memory.memory_type_id} of {memory.project.name} has this title."
         raise Invalid(problem, hint="Edit that one, or choose another title.", fields={"title": [problem]})
 
 
+def _is_taken(memory: Memory, title: str, type_name: str) -> bool:
+    """Whether another memory of the project has this title and type."""
+    same = Memory.objects.filter(project_id=memory.project_id, memory_type_id=type_name, title=title, deleted_at=None)
+    return same.exclude(pk=memory.pk).exists()
+
+
 def restore_version(caller: Caller, memory: Memory, number: int) -> SavedMemory:
-    """Make an old version's text the newest one; what stood between stays in the history. Raises NotFound."""
+    """Make an old version the newest one, with its title and type; what stood between stays in the history.
+
+    Title and type stay as they are where the version does not know them, or where another memory has them now: then the
+    answer's note says so. Raises NotFound.
+    """
     caller.require(Role.COLLABORATOR)
-    with transaction.atomic():
-        locked = Memory.objects.visible_to(caller).select_for_update(of=("self",)).filter(pk=memory.pk).first()
-        old = MemoryVersion.objects.filter(memory=memory, number=number).first()
-        if locked is None or old is None:
-            raise NotFound(f"The memory has no version {number}.")
-        if all(getattr(locked, name) == getattr(old, name) for name in VERSIONED_FIELDS):
-            return SavedMemory(locked, "unchanged")
-        for name in VERSIONED_FIELDS:
-            setattr(locked, name, getattr(old, name))
-        _confirm(locked, caller)
-        locked.version += 1
-        locked.updated_at = timezone.now()
-        return _finish(locked, caller, action="updated")
+    try:
+        with transaction.atomic():
+            rows = Memory.objects.visible_to(caller).select_related("project", "memory_type")
+            locked = rows.select_for_update(of=("self",)).filter(pk=memory.pk).first()
+            old = MemoryVersion.objects.select_related("memory_type").filter(memory=memory, number=number).first()
+            if locked is None or old is None:
+                raise NotFound(f"The memory has no version {number}.")
+            given = {name: getattr(old, name) for name in VERSIONED_FIELDS}
+            address, note = _address_to_restore(locked, old)
+            given |= address
+            if all(getattr(locked, name) == value for name, value in given.items()):
+                return SavedMemory(locked, "unchanged", note)
+            return replace(_edit(caller, locked, None, given, 0), note=note)
+    except IntegrityError as error:
+        raise Conflict(
+            "Another memory was given this title at the same moment.", hint="Restore it once more."
+        ) from error
+
+
+def _address_to_restore(locked: Memory, old: MemoryVersion) -> tuple[dict[str, Any], str]:
+    """Title and type of an old version, where they are known and free; else nothing, and why."""
+    if not old.title or old.memory_type is None:
+        return {}, ""
+    if _is_taken(locked, old.title, old.memory_type.pk):
+        taken = f"another {old.memory_type.pk} of {locked.project.name} is titled “{old.title}” now"
+        return {}, f"Its title and type stay as they are: {taken}."
+    return {"title": old.title, "memory_type": old.memory_type}, ""
 
 
 def _insert_or_lock(fresh: Memory) -> Memory:
@@ -253,7 +280,7 @@ def _finish(memory: Memory, caller: Caller, *, action: str) -> SavedMemory:
         memory=memory,
         number=memory.version,
         saved_by=caller.name[:NAME_LENGTH],
-        **{name: getattr(memory, name) for name in VERSIONED_FIELDS},
+        **{name: getattr(memory, name) for name in (*ADDRESS_FIELDS, *VERSIONED_FIELDS)},
     )
     relink(memory, had_links=not new)
     if new:

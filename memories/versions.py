@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from django.db.models import QuerySet, Window
+from django.db.models.functions import Lag
+
 from memories.diffs import DiffLine, diff_lines
 from memories.models import Memory, MemoryVersion
 
@@ -40,7 +43,7 @@ def compare_versions(memory: Memory, old_number: int, new_number: int) -> Compar
     """What changed from one version to another; None unless both exist and differ in number."""
     found = {
         version.number: version
-        for version in MemoryVersion.objects.filter(memory=memory, number__in=[old_number, new_number])
+        for version in memory.versions.select_related("memory_type").filter(number__in=[old_number, new_number])
     }
     if len(found) < 2:
         return None
@@ -55,7 +58,27 @@ def compare_versions(memory: Memory, old_number: int, new_number: int) -> Compar
         for name, label in PLAIN_FIELDS.items()
         if getattr(old, name) != getattr(new, name)
     ]
+    fields = [*_address_changes(old, new), *fields]
     return Comparison(old, new, texts, fields)
+
+
+def _address_changes(old: MemoryVersion, new: MemoryVersion) -> list[FieldChange]:
+    """A rename and a change of type, where both versions know theirs."""
+    changes = []
+    if old.title and new.title and old.title != new.title:
+        changes.append(FieldChange("Title", old.title, new.title))
+    if old.memory_type and new.memory_type and old.memory_type != new.memory_type:
+        changes.append(FieldChange("Type", old.memory_type.label, new.memory_type.label))
+    return changes
+
+
+def with_addresses_before(rows: QuerySet[MemoryVersion]) -> QuerySet[MemoryVersion]:
+    """Versions of one memory with `title_before` and `type_before`, those of the version before; empty or None where
+    nobody knows them."""
+    earlier = {"order_by": "number", "partition_by": "memory"}
+    return rows.annotate(
+        title_before=Window(Lag("title"), **earlier), type_before=Window(Lag("memory_type"), **earlier)
+    )
 
 
 def _in_words(value: object) -> str:

@@ -155,10 +155,12 @@ def bring_version_back(request: HttpRequest, memory_id: uuid.UUID, number: int) 
         memory = kept_memory(caller, memory_id)
         saved = restore_version(caller, memory, number)
         if saved.action == "unchanged":
-            return Done(f"Version {number} is what “{memory.title}” says already.", memory_subject(memory))
-        words = f"Version {number} of “{memory.title}” is back, as version {saved.memory.version}."
+            words = f"Version {number} is what “{memory.title}” says already. {saved.note}"
+            return Done(words.strip(), memory_subject(memory))
+        words = f"Version {number} of “{saved.memory.title}” is back, as version {saved.memory.version}. {saved.note}"
         undo = reverse("memory-version-restore", args=[memory.pk, memory.version])
-        return Done(words, memory_subject(memory), undo)
+        renamed = f"version {number}" + (f", was “{memory.title}”" if saved.memory.title != memory.title else "")
+        return Done(words.strip(), memory_subject(saved.memory), undo, renamed)
 
     outcome = attempt(request, "restore_version", act, kind="memory")
     return answer(request, outcome, reverse("memory-history", args=[memory_id]))

@@ -36,7 +36,7 @@ from memories.reading import link_resolver, links_in, links_out, links_waiting
 from memories.rendering import rendered
 from memories.search import SearchAnswer, search
 from memories.uses import runs_given
-from memories.versions import compare_versions
+from memories.versions import compare_versions, with_addresses_before
 from zikra_portal.fade_curve import Curve, curve_of
 from zikra_portal.frame import frame_of
 from zikra_portal.tables import ROWS_A_PAGE, Column, Sorting, page_of, sorted_page
@@ -236,7 +236,7 @@ def history(request: HttpRequest, memory_id: uuid.UUID) -> HttpResponse:
     """The versions of a memory, newest first, and what changed between two of them (`?old=1&new=3`; else the newest)."""
     caller = caller_of(request)
     found = memory_in_sight(caller, memory_id)
-    rows = found.versions.defer("content_md", "resolution").order_by("-number")
+    rows = with_addresses_before(found.versions.defer("content_md", "resolution")).order_by("-number")
     new = _number(request.GET.get("new"), found.version)
     context = {
         "memory": found,

@@ -391,8 +391,9 @@ class MemoryAdmin(PortalModelAdmin):
         """Make an old version's text the newest one."""
         saved = restore_version(caller, memory, answers["number"])
         if saved.action == "unchanged":
-            return f"Version {answers['number']} is what the memory says already."
-        return f"Version {answers['number']} of “{memory}” is back, as version {saved.memory.version}."
+            return f"Version {answers['number']} is what the memory says already. {saved.note}".strip()
+        words = f"Version {answers['number']} of “{saved.memory}” is back, as version {saved.memory.version}."
+        return f"{words} {saved.note}".strip()
 
     # --- versions -------------------------------------------------------------------------------------------------
 

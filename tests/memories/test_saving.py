@@ -1,13 +1,16 @@
 """Saving: one address, versions, what is kept, what is refused."""
 
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.utils import timezone
 
 from access.errors import Forbidden, Invalid, NotFound, OutOfScope
 from memories.models import Memory, MemoryVersion, PassageVector, PendingEmbedding, Posting
-from memories.saving import restore_version, save_memory
+from memories.saving import edit_memory, restore_version, save_memory
+from memories.versions import compare_versions, with_addresses_before
 
 
 def save(person, project, title="Retry policy", **fields):
@@ -153,3 +156,52 @@ def test_a_version_that_is_not_there_or_out_of_sight_is_not_found(collaborator, 
         restore_version(collaborator.caller, memory, 9)
     with pytest.raises(NotFound):
         restore_version(stranger.caller, memory, 1)
+
+
+def addresses(memory):
+    return list(memory.versions.order_by("number").values_list("number", "title", "memory_type_id"))
+
+
+def test_versions_keep_title_and_type_and_bring_them_back(collaborator, app):
+    memory = save(collaborator, app, content_md="one").memory
+    source = save(collaborator, app, "Source", content_md="see [[New name]]").memory
+    edit_memory(collaborator.caller, memory, expected_version=1, title="New name", memory_type="note")
+    assert addresses(memory) == [(1, memory.title, memory.memory_type_id), (2, "New name", "note")]
+    changes = [(change.label, change.old, change.new) for change in compare_versions(memory, 1, 2).fields]
+    assert changes == [("Title", memory.title, "New name"), ("Type", "Decision", "Note")]
+    restored = restore_version(collaborator.caller, memory, 1)
+    assert (restored.action, restored.note) == ("updated", "")
+    fresh = Memory.objects.get(pk=memory.pk)
+    assert (fresh.title, fresh.title_key, fresh.memory_type_id) == (memory.title, memory.title_key, "decision")
+    assert addresses(memory)[-1] == (3, memory.title, "decision")
+    assert source.outgoing_links.get().target == memory
+    found = with_addresses_before(memory.versions.order_by("number"))
+    assert [(row.title_before, row.type_before) for row in found] == [
+        (None, None),
+        (memory.title, "decision"),
+        ("New name", "note"),
+    ]
+
+
+def test_a_title_that_another_memory_has_now_does_not_come_back_and_this_is_told(collaborator, app):
+    memory = save(collaborator, app, content_md="one").memory
+    edit_memory(collaborator.caller, memory, expected_version=1, title="New name", content_md="two")
+    other = save(collaborator, app, content_md="other").memory
+    assert (other.pk != memory.pk, other.title) == (True, memory.title)
+    restored = restore_version(collaborator.caller, memory, 1)
+    assert restored.note == f"Its title and type stay as they are: another decision of app is titled “{other.title}” now."
+    assert (restored.memory.title, restored.memory.content_md, restored.memory.version) == ("New name", "one", 3)
+    again = restore_version(collaborator.caller, memory, 1)
+    assert (again.action, again.note) == ("unchanged", restored.note)
+
+
+def test_versions_from_before_titles_were_kept_leave_the_title_as_it_is(collaborator, app):
+    memory = save(collaborator, app, content_md="one").memory
+    edit_memory(collaborator.caller, memory, expected_version=1, title="New name", content_md="two")
+    MemoryVersion.objects.filter(memory=memory).update(title="", memory_type=None)
+    migration = import_module("memories.migrations.0008_versions_keep_titles")
+    migration.tell_the_newest_versions(apps, None)
+    assert addresses(memory) == [(1, "", None), (2, "New name", "decision")]
+    assert [change.label for change in compare_versions(memory, 1, 2).fields] == []
+    restored = restore_version(collaborator.caller, memory, 1)
+    assert (restored.memory.title, restored.memory.content_md, restored.note) == ("New name", "one", "")

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -10,8 +12,8 @@ from access.models import AuditEntry
 from access.roles import Role
 from memories.curating import Curation, archive_memory, pin_memory
 from memories.deleting import delete_memory
-from memories.models import Memory
-from memories.saving import save_memory
+from memories.models import Memory, MemoryVersion
+from memories.saving import edit_memory, save_memory
 from tests.conftest import make_person
 from zikra_portal.templatetags.deeds import undo_path
 
@@ -237,6 +239,43 @@ def test_a_version_comes_back_and_goes_again(client, collaborator, memory):
     client.post(reverse("memory-version-restore", args=[memory.pk, 4]), follow=True)
     assert stored(memory).version == 4
     assert client.post(reverse("memory-version-restore", args=[memory.pk, 99])).status_code == 404
+
+
+def test_the_history_shows_a_rename_and_restoring_brings_the_title_back(client, owner, collaborator, memory):
+    edit_memory(collaborator.caller, memory, expected_version=1, title="Where <sessions> live", memory_type="note")
+    client.force_login(collaborator.member)
+    address = reverse("memory-history", args=[memory.pk])
+    page = " ".join(client.get(address).content.decode().split())
+    old, new = "Sessions live in &lt;b&gt;PostgreSQL&lt;/b&gt;", "Where &lt;sessions&gt; live"
+    assert f"Renamed from “<bdi>{old}</bdi>” to “<bdi>{new}</bdi>”" in page
+    assert "Type changed from decision to note" in page
+    assert f'Title: <del class="quiet">{old}</del> → <ins>{new}</ins>' in page
+    answer = client.post(reverse("memory-version-restore", args=[memory.pk, 1]), follow=True)
+    assert [str(message) for message in answer.context["messages"]] == [
+        "Version 1 of “Sessions live in <b>PostgreSQL</b>” is back, as version 3."
+    ]
+    assert (stored(memory).title, stored(memory).memory_type_id) == (memory.title, "decision")
+    assert AuditEntry.objects.get().detail == "version 1, was “Where <sessions> live”"
+    undo(client, answer)
+    assert (stored(memory).title, stored(memory).memory_type_id) == ("Where <sessions> live", "note")
+    save_memory(owner.caller, memory.project, "decision", memory.title)
+    answer = client.post(reverse("memory-version-restore", args=[memory.pk, 1]), follow=True)
+    assert "Its title and type stay as they are: another decision of app is titled" in answer.content.decode()
+    MemoryVersion.objects.filter(number=1).update(title="", memory_type=None)
+    assert "its title was not kept" in client.get(address).content.decode()
+
+
+def test_the_history_takes_as_many_statements_for_many_versions_as_for_few(
+    client, collaborator, memory, django_assert_num_queries
+):
+    client.force_login(collaborator.member)
+    address = reverse("memory-history", args=[memory.pk])
+    with CaptureQueriesContext(connection) as few:
+        client.get(address)
+    for number in range(2, 40):
+        edit_memory(collaborator.caller, memory, expected_version=number - 1, title=f"Title {number}")
+    with django_assert_num_queries(len(few)):
+        client.get(address)
 
 
 def test_the_history_shows_what_changed_to_those_in_sight(client, owner, collaborator, stranger, memory):
