@@ -75,10 +75,9 @@ def _address_changes(old: MemoryVersion, new: MemoryVersion) -> list[FieldChange
 def with_addresses_before(rows: QuerySet[MemoryVersion]) -> QuerySet[MemoryVersion]:
     """Versions of one memory with `title_before` and `type_before`, those of the version before; empty or None where
     nobody knows them."""
-    earlier = {"order_by": "number", "partition_by": "memory"}
-    return rows.annotate(
-        title_before=Window(Lag("title"), **earlier), type_before=Window(Lag("memory_type"), **earlier)
-    )
+    title = Window(Lag("title"), partition_by="memory", order_by="number")
+    kind = Window(Lag("memory_type"), partition_by="memory", order_by="number")
+    return rows.annotate(title_before=title, type_before=kind)
 
 
 def _in_words(value: object) -> str:

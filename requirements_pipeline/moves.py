@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from access.callers import Caller
-from access.errors import Invalid, NotFound
+from access.errors import Conflict, Invalid, NotFound
 from access.masking import mask
 from access.roles import Role
 from memories.saving import save_memory
@@ -17,6 +17,7 @@ from requirements_pipeline.watching import tell, watcher_ids
 
 PROMOTION_TYPES = ("prompt", "decision")
 REASON_LENGTH = 5000
+UNDO_REASON = "Undone."
 
 _S = RequirementState
 # Moves against the stream, or aside: who reads the history wants to know why.
@@ -96,6 +97,30 @@ def move_requirement(
     """
     with transaction.atomic():
         return move_locked(caller, locked_requirement(caller, requirement.pk), target, reason=reason, run_id=run_id)
+
+
+def newest_move(requirement: Requirement) -> RequirementMove:
+    """The last move of a requirement that has been moved. Raises NotFound for one that never was."""
+    found = RequirementMove.objects.filter(requirement=requirement).order_by("-id").first()
+    if found is None:
+        raise NotFound("It was never moved.")
+    return found
+
+
+def take_back_move(caller: Caller, move_id: int) -> Requirement:
+    """Move a requirement back to where a move has taken it from, when it has not been moved since.
+
+    It is a move of its own: the table of states must have it and the caller's role allow it. Raises Conflict when
+    somebody has moved it since or there is no way back, Forbidden, NotFound when it is out of sight.
+    """
+    with transaction.atomic():
+        taken_back = RequirementMove.objects.filter(pk=move_id).first()
+        if taken_back is None:
+            raise NotFound("Requirement not found")
+        locked = locked_requirement(caller, taken_back.requirement_id)
+        if newest_move(locked).pk != move_id:
+            raise Conflict(f"“{locked.title}” was moved again since; that stands.")
+        return move_locked(caller, locked, RequirementState(taken_back.from_state), reason=UNDO_REASON)
 
 
 def locked_requirement(caller: Caller, requirement_id: uuid.UUID) -> Requirement:

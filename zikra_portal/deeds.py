@@ -23,6 +23,8 @@ from access.pages import caller_of
 
 # A message with this mark among its tags offers to undo by a POST to the path behind it (templates/messages.html).
 UNDO_MARK = "undo:"
+# An undo is for second thoughts; later, the opposite button is the honest way.
+UNDO_SECONDS = 86_400
 View = TypeVar("View", bound=Callable[..., HttpResponse])
 
 

@@ -26,14 +26,11 @@ from memories.curating import (
 from memories.deleting import delete_memory, restore_memory, take_back_deletion
 from memories.models import Memory
 from memories.saving import restore_version
-from zikra_portal.deeds import Done, answer, attempt, deed_view
+from zikra_portal.deeds import UNDO_SECONDS, Done, answer, attempt, deed_view
 
 # What an undo goes back to travels in its address, signed, so that nobody writes one of their own.
 CURATION_SALT = "zikra_portal.memory_deeds.put_back"
 DELETION_SALT = "zikra_portal.memory_deeds.undelete"
-DAY_SECONDS = 86_400
-# An undo is for second thoughts; later, the opposite button is the honest way.
-UNDO_SECONDS = DAY_SECONDS
 
 
 @deed_view

@@ -21,9 +21,9 @@ from memories.models import NAME_LENGTH, TITLE_LENGTH, Memory, MemoryType, Memor
 from memories.reading import link_resolver
 from memories.rendering import rendered
 from memories.saving import VERSIONED_FIELDS, SavedMemory, edit_memory, save_memory
-from zikra_portal.deeds import Done, Outcome, attempt, deed_view, tell
+from zikra_portal.deeds import UNDO_SECONDS, Done, Outcome, attempt, deed_view, tell
 from zikra_portal.frame import frame_of
-from zikra_portal.memory_deeds import UNDO_SECONDS, kept_memory
+from zikra_portal.memory_deeds import kept_memory
 from zikra_portal.session_ended import typed_before
 
 EDIT_SALT = "zikra_portal.memory_editor.take_back"

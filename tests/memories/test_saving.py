@@ -189,7 +189,9 @@ def test_a_title_that_another_memory_has_now_does_not_come_back_and_this_is_told
     other = save(collaborator, app, content_md="other").memory
     assert (other.pk != memory.pk, other.title) == (True, memory.title)
     restored = restore_version(collaborator.caller, memory, 1)
-    assert restored.note == f"Its title and type stay as they are: another decision of app is titled “{other.title}” now."
+    assert (
+        restored.note == f"Its title and type stay as they are: another decision of app is titled “{other.title}” now."
+    )
     assert (restored.memory.title, restored.memory.content_md, restored.memory.version) == ("New name", "one", 3)
     again = restore_version(collaborator.caller, memory, 1)
     assert (again.action, again.note) == ("unchanged", restored.note)

@@ -13,13 +13,14 @@ from access.roles import Role
 from memories.models import Memory
 from requirements_pipeline.commenting import add_comment
 from requirements_pipeline.criteria import check_criterion
-from requirements_pipeline.models import Requirement, RequirementMove, RequirementState
+from requirements_pipeline.models import UNRANKED, Requirement, RequirementMove, RequirementState
 from requirements_pipeline.moves import move_requirement, possible_moves, promote_requirement
 from requirements_pipeline.ordering import reorder
 from requirements_pipeline.pulling import pull_requirement
 from requirements_pipeline.states import MOVES
-from requirements_pipeline.writing import save_requirement
+from requirements_pipeline.writing import edit_requirement, save_requirement
 from tests.conftest import make_person
+from zikra_portal.templatetags.deeds import undo_path
 
 BOARD = "/requirements/"
 HTMX = {"hx-request": "true"}
@@ -41,6 +42,16 @@ def words_of(html: str) -> str:
 
 def address(requirement: Requirement) -> str:
     return f"/requirements/{requirement.pk}/move/"
+
+
+def undos(answer) -> list[str]:
+    """The paths of the messages' undos."""
+    return [path for message in answer.context["messages"] if (path := undo_path(message))]
+
+
+def undo(client, answer):
+    (path,) = undos(answer)
+    return client.post(path, follow=True)
 
 
 def state_of(requirement: Requirement) -> str:
@@ -200,9 +211,7 @@ def test_an_owner_promotes_and_takes_it_back(client, owner, wanted):
     answer = move(client, wanted, "promoted", next=f"{BOARD}?project=app")
     assert answer.redirect_chain == [(f"{BOARD}?project=app", 302)]
     assert "“Export invoices” is promoted now." in body(answer)
-    undo = f"{address(wanted)}?to=submitted&amp;undo=1"
-    assert f'action="{undo}"' in body(answer)
-    assert "“Export invoices” is submitted now." in body(client.post(unescape(undo), follow=True))
+    assert "“Export invoices” is submitted again." in body(undo(client, answer))
     assert list(RequirementMove.objects.values_list("from_state", "to_state", "reason", "by")) == [
         ("submitted", "promoted", "", "olga"),
         ("promoted", "submitted", "Undone.", "olga"),
@@ -220,7 +229,7 @@ def test_promoting_can_make_a_memory_too(client, owner, wanted, kind):
     client.force_login(owner.member)
     answer = move(client, wanted, f"promoted-{kind}")
     assert f"“Export invoices” is promoted now, and also a {kind}." in body(answer)
-    assert "&amp;undo=1" not in body(answer)
+    assert undos(answer) == []
     assert list(Memory.objects.values_list("title", "memory_type__name")) == [("Export invoices", kind)]
 
 
@@ -297,15 +306,33 @@ def test_nobody_moves_what_is_out_of_sight_and_nobody_at_all_by_a_get(client, ow
 def test_an_undo_is_offered_only_where_the_role_may_go_back(client, owner, collaborator, app):
     draft = save_requirement(collaborator.caller, app, "Draft", state="draft")
     client.force_login(collaborator.member)
-    assert "undo=1" in body(move(client, draft, "submitted"))
+    assert len(undos(move(client, draft, "submitted"))) == 1
     promote_requirement(owner.caller, draft)
     # Back to promoted is a collaborator's, too.
-    assert "undo=1" in body(move(client, draft, "in_progress"))
-    assert "undo=1" in body(move(client, draft, "in_review"))
+    assert len(undos(move(client, draft, "in_progress"))) == 1
+    assert len(undos(move(client, draft, "in_review"))) == 1
     admin = make_person("ada", Role.ADMIN, app)
     client.force_login(admin.member)
     answer = move(client, draft, "done")
-    assert ("“Draft” is done now." in body(answer), "undo=1" in body(answer)) == (True, False)
+    assert ("“Draft” is done now." in body(answer), undos(answer)) == (True, [])
+
+
+def test_a_move_that_somebody_went_on_from_is_not_taken_back(client, owner, collaborator, stranger, wanted):
+    client.force_login(owner.member)
+    answer = move(client, wanted, "promoted")
+    (path,) = undos(answer)
+    for person in (collaborator, stranger):
+        client.force_login(person.member)
+        refused = body(client.post(path, follow=True))
+        words = "it needs the role owner" if person is collaborator else "One of them is out of sight."
+        assert (words in refused, state_of(wanted)) == (True, "promoted")
+    client.force_login(owner.member)
+    move_requirement(owner.caller, wanted, RequirementState.ON_HOLD, reason="Later.")
+    assert "“Export invoices” was moved again since; that stands." in body(client.post(path, follow=True))
+    move_requirement(owner.caller, wanted, RequirementState.PROMOTED)
+    assert "was moved again since" in body(client.post(path, follow=True))
+    assert state_of(wanted) == "promoted"
+    assert client.post(f"{path.rstrip('/')}x/").status_code == 404
 
 
 def test_one_comes_back_to_pages_of_the_portal_only(client, owner, wanted):
@@ -329,6 +356,10 @@ def column(state="submitted") -> list[str]:
 def four(collaborator, app) -> dict[str, Requirement]:
     """In the order D, C, B, A: the newest first."""
     return {title: save_requirement(collaborator.caller, app, title) for title in "ABCD"}
+
+
+def ranks():
+    return dict(Requirement.objects.values_list("title", "rank"))
 
 
 def place(client, first, how, second):
@@ -387,6 +418,45 @@ def test_a_place_that_cannot_be_is_refused_in_words(client, owner, collaborator,
     client.force_login(stranger.member)
     assert place(client, four["A"], "before", four["B"]).status_code == 404
     assert column() == ["Urgent", "D", "C", "B", "A"]
+
+
+@pytest.mark.parametrize("placed", ["", "C", "BA", "DCBA"])
+@pytest.mark.parametrize(("first", "how", "second"), [("A", "before", "C"), ("D", "after", "A"), ("B", "before", "D")])
+def test_a_placement_is_taken_back_to_the_rank(client, owner, four, placed, first, how, second):
+    reorder(owner.caller, [four[title].pk for title in placed])
+    before = ranks(), column()
+    client.force_login(owner.member)
+    answer = place(client, four[first], how, four[second])
+    assert (ranks(), column()) != before
+    assert f"“{first}” is back in its place." in body(undo(client, answer))
+    assert (ranks(), column()) == before
+
+
+def test_an_order_that_others_changed_since_stands(client, owner, collaborator, stranger, app, four):
+    client.force_login(owner.member)
+    (path,) = undos(place(client, four["A"], "before", four["C"]))
+    save_requirement(owner.caller, app, "New", priority=2)
+    client.force_login(collaborator.member)
+    assert "it needs the role owner" in body(client.post(path, follow=True))
+    client.force_login(stranger.member)
+    assert client.post(path).status_code == 404
+    client.force_login(owner.member)
+    place(client, four["B"], "before", four["A"])
+    after = ranks()
+    assert "The order around “A” was changed since; that stands." in body(client.post(path, follow=True))
+    edit_requirement(owner.caller, four["A"], priority=5)
+    assert "was changed since" in body(client.post(path, follow=True))
+    assert ranks() == {**after, "A": UNRANKED}
+    assert client.post(f"{path.rstrip('/')}x/").status_code == 404
+
+
+def test_what_came_meanwhile_without_a_place_does_not_stop_an_undo(client, owner, app, four):
+    client.force_login(owner.member)
+    before = ranks()
+    answer = place(client, four["A"], "before", four["C"])
+    save_requirement(owner.caller, app, "New", priority=2)
+    assert "“A” is back in its place." in body(undo(client, answer))
+    assert ranks() == {**before, "New": UNRANKED}
 
 
 def test_placing_keeps_the_others_where_they_are(client, owner, four):
@@ -506,6 +576,54 @@ def test_several_move_with_one_reason_each_on_its_own(client, owner, four):
     )
     answer = move_many(client, [four["A"]], "promoted")
     assert "1 requirement is promoted now." in body(answer)
+
+
+def test_several_moves_are_taken_back_at_once_but_for_what_others_moved_since(client, owner, four):
+    promote_requirement(owner.caller, four["A"])
+    client.force_login(owner.member)
+    answer = move_many(client, [four[title] for title in "ABC"], "on_hold", reason="Later.", next=f"{BOARD}?view=list")
+    assert "3 requirements are on hold now." in body(answer)
+    move_requirement(owner.caller, four["C"], RequirementState.REJECTED, reason="No.")
+    (path,) = undos(answer)
+    back = client.post(path, {"next": f"{BOARD}?view=list"}, follow=True)
+    assert back.redirect_chain == [(f"{BOARD}?view=list", 302)]
+    assert "2 requirements are back where they were." in body(back)
+    assert "1 stayed as it was: “C” was moved again since; that stands." in body(back)
+    assert {title: state_of(row) for title, row in four.items()} == {
+        "A": "promoted",
+        "B": "submitted",
+        "C": "rejected",
+        "D": "submitted",
+    }
+    assert list(RequirementMove.objects.filter(reason="Undone.").values_list("requirement__title", flat=True)) == [
+        "A",
+        "B",
+    ]
+    assert AuditEntry.objects.filter(command="move_requirement", detail="Undone.", outcome="done").count() == 2
+    assert "3 stayed as they were" in body(client.post(path, follow=True))
+
+
+def test_what_has_no_way_back_is_told_with_the_undo_of_the_rest(client, owner, collaborator, four):
+    promote_requirement(owner.caller, four["A"])
+    pull_requirement(collaborator.caller)
+    client.force_login(owner.member)
+    answer = move_many(client, [four["A"], four["B"]], "on_hold", reason="Later.")
+    assert "2 requirements are on hold now. 1 of them can be taken back." in body(answer)
+    assert "“B” is submitted again." in body(undo(client, answer))
+    assert [state_of(four[title]) for title in "AB"] == ["on_hold", "submitted"]
+    promote_requirement(owner.caller, four["C"])
+    pull_requirement(collaborator.caller)
+    assert undos(move_many(client, [four["C"]], "on_hold", reason="Later.")) == []
+
+
+def test_a_whole_page_of_moves_is_taken_back(client, owner, app):
+    rows = [save_requirement(owner.caller, app, f"R{number}") for number in range(50)]
+    client.force_login(owner.member)
+    answer = move_many(client, rows, "promoted")
+    (path,) = undos(answer)
+    assert len(path) < 1000
+    assert "50 requirements are back where they were." in body(client.post(path, follow=True))
+    assert set(Requirement.objects.values_list("state", flat=True)) == {"submitted"}
 
 
 def test_several_are_refused_in_words(client, owner, collaborator, stranger, four):
