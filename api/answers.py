@@ -6,6 +6,7 @@ from typing import Any
 
 from access.audit import AuditSubject
 from access.models import RoleToken
+from access.tokens import NewToken
 from memories.models import Memory
 from memories.search import SearchResult
 from memories.snippets import snippet
@@ -125,6 +126,19 @@ def token_row(token: RoleToken) -> dict[str, Any]:
 def token_scope(token: RoleToken) -> list[str] | None:
     """Names of the projects that a token reaches; None for all."""
     return None if token.all_projects else sorted(project.name for project in token.projects.all())
+
+
+def new_token_row(new: NewToken) -> dict[str, Any]:
+    """A token that was just made, with its text, which no later answer tells."""
+    return {
+        "token": new.secret,
+        "id": str(new.row.pk),
+        "label": new.row.label,
+        "person_name": new.row.label,
+        "role": new.row.role,
+        "project_scope": token_scope(new.row),
+        "expires_at": in_utc(new.row.expires_at),
+    }
 
 
 def token_subject(token: RoleToken) -> AuditSubject:

@@ -10,7 +10,7 @@ from access.models import PROJECT_NAME_LENGTH
 from access.roles import ROLE_ORDER, Role, role_named
 from access.scope import check_project_name
 from access.tokens import LABEL_LENGTH, MAX_EXPIRY_DAYS, make_token
-from api.answers import in_utc, token_scope, token_subject
+from api.answers import new_token_row, token_subject
 from api.arguments import Arguments, Names, Text, WholeNumber
 from api.registry import Call, CommandResult, ProjectUse, command
 
@@ -62,16 +62,7 @@ def create_token(call: Call) -> CommandResult:
         expires_at=timezone.now() + timedelta(days=days) if days else None,
         rate_per_minute=asked.get("rate_per_minute"),
     )
-    answer = {
-        "status": "created",
-        "token": new.secret,
-        "id": str(new.row.pk),
-        "label": new.row.label,
-        "person_name": new.row.label,
-        "role": new.row.role,
-        "project_scope": token_scope(new.row),
-        "expires_at": in_utc(new.row.expires_at),
-    }
+    answer = {"status": "created", **new_token_row(new)}
     return CommandResult(answer, token_subject(new.row), f"role {new.row.role}", once=("token",))
 
 

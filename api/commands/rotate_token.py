@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from access.roles import Role
 from access.tokens import rotate_token
-from api.answers import in_utc, token_scope, token_subject
+from api.answers import new_token_row, token_subject
 from api.arguments import WholeNumber
 from api.commands.revoke_token import TokenReference, referenced_token
 from api.registry import Call, CommandResult, ProjectUse, command
@@ -38,15 +38,5 @@ def rotate(call: Call) -> CommandResult:
     """
     old = referenced_token(call)
     new = rotate_token(call.caller, old, grace=timedelta(hours=call.arguments["grace_hours"]))
-    answer = {
-        "status": "rotated",
-        "token": new.secret,
-        "id": str(new.row.pk),
-        "label": new.row.label,
-        "person_name": new.row.label,
-        "role": new.row.role,
-        "project_scope": token_scope(new.row),
-        "expires_at": in_utc(new.row.expires_at),
-        "replaces": str(old.pk),
-    }
+    answer = {"status": "rotated", **new_token_row(new), "replaces": str(old.pk)}
     return CommandResult(answer, token_subject(new.row), f"replaces {old.pk}", once=("token",))
