@@ -215,8 +215,11 @@ def _end_of_cut_key(text: str, position: int, limit: int) -> int:
 
 
 _KEY_FILE = re.compile(
-    r"id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?(?![\w.\-])|id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?(?=\.(?:\s|\Z))"
-    r"|\.(?:pem|ppk|p12|pfx|key)(?![\w\-/\\(]|\.\w)",
+    r"id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?(?:[_\-][\w\-]{1,60})?(?:(?![\w.\-])|(?=\.(?:\s|\Z)))"
+    r"|\.ssh(?:/|\\\\|\\(?![nrt]))"
+    r"(?!(?:config|known_hosts|authorized_keys2?|allowed_signers|environment|rc)(?![\w\-])|[\w.\-/]{1,200}\.pub(?!\w))"
+    r"[\w\-]{1,80}(?:\.[\w\-]{1,40}){0,3}(?:(?:/|\\\\)[\w\-]{1,80}(?:\.[\w\-]{1,40}){0,3}){0,3}"
+    r"|\.(?:pem|ppk|p12|pfx|p8|jks|keystore|key)(?![\w\-/\\(]|\.\w)",
     re.ASCII | re.IGNORECASE,
 )
 _PATH_ENDS = frozenset(" \t\r\n\v\f\"'`<>|;=,(){}[]*?@")
@@ -225,7 +228,8 @@ LONGEST_PATH = 400
 
 
 def _mask_key_paths(text: str) -> tuple[str, int]:
-    """Paths of private keys: `~/.ssh/id_rsa`, `/etc/ssl/private/site.key`; certificates and `.pub` files stay."""
+    """Paths of private keys: `/etc/ssl/private/site.key`, whatever a directory `.ssh` holds; certificates, `.pub` files
+    and SSH's own settings stay."""
     out: list[str] = []
     done = count = 0
     examined, path_start = 0, 0
@@ -239,7 +243,8 @@ def _mask_key_paths(text: str) -> tuple[str, int]:
         examined, path_start = found.end(), start
         path = text[start : found.end()]
         if ("/" not in path and "\\" not in path) or (
-            _PUBLIC_FILE.search(path) and "key" not in path[path.rfind("/") + 1 :]
+            # A certificate alone may be a .pem; the other kinds hold keys always.
+            found[0].lower() == ".pem" and _PUBLIC_FILE.search(path) and "key" not in path[path.rfind("/") + 1 :]
         ):
             continue
         # `host:/path` and `file:/path` keep what stands before the path.
@@ -709,5 +714,5 @@ MASKERS: tuple[tuple[tuple[str, ...], Callable[[str], tuple[str, int]]], ...] = 
     (("bearer",), _mask_bearer),
     (("basic",), _mask_basic),
     (("://",), _mask_addresses),
-    (("id_", ".pem", ".ppk", ".p12", ".pfx", ".key"), _mask_key_paths),
+    (("id_", ".ssh", ".pem", ".ppk", ".p12", ".pfx", ".p8", ".jks", ".key"), _mask_key_paths),
 )
