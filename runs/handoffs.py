@@ -175,6 +175,25 @@ def cancel(caller: Caller, handoff: Handoff, reason: str = "") -> Handoff:
         return locked
 
 
+def reopen(caller: Caller, handoff: Handoff, *, accepted_at: datetime | None, ended_reason: str) -> Handoff:
+    """Let a handoff wait again that a person accepted by hand or cancelled: the opposite of `accept` and `cancel`.
+
+    accepted_at, ended_reason: what the handoff said after that. Raises Conflict in words where it says something else
+    by now, where a session has been given it, and where a newer one of the same directory waits in its place.
+    """
+    caller.require(Role.COLLABORATOR)
+    with transaction.atomic():
+        # As at a session's end: of two that would wait in one directory the second sees the first.
+        Project.objects.select_for_update(no_key=True).filter(pk=handoff.project_id).first()
+        locked = _locked(caller, handoff.pk)
+        _require_unchanged(locked, accepted_at, ended_reason)
+        newer = Handoff.objects.open().filter(project_id=locked.project_id, cwd=locked.cwd, is_automatic=True)
+        if locked.is_automatic and newer.exists():
+            raise Conflict("A newer session in the same directory has ended since; its handoff waits instead.")
+        _untake(locked, is_over=False)
+        return locked
+
+
 def assign(caller: Caller, handoff: Handoff, username: str) -> Handoff:
     """Keep an open handoff for one member's sessions; "" leaves it to everybody again. The member is told."""
     caller.require(Role.COLLABORATOR)
@@ -203,6 +222,12 @@ def handoffs_in(caller: Caller, project_ids: list[int] | None, state: str = "") 
         raise problem_with("state", f"is open, accepted, expired or all, not '{state[:40]}'.")
     found = Handoff.objects.visible_to(caller).within(project_ids).select_related("project", "assigned_to")
     return (found if wanted == "all" else found.filter(state=wanted)).order_by("-created_at", "pk")
+
+
+def waiting_for(caller: Caller, project_ids: list[int] | None) -> HandoffQuerySet:
+    """Open handoffs in sight: those kept for the caller first, then the newest."""
+    mine = When(assigned_to_id=caller.member_id or 0, then=Value(0))
+    return handoffs_in(caller, project_ids).order_by(_rank(mine), "-created_at", "pk")
 
 
 def newest_own(caller: Caller, project_ids: list[int] | None) -> Handoff:
@@ -314,6 +339,17 @@ def _require_open(handoff: Handoff) -> None:
         raise Conflict(f"{handoff.accepted_person or 'Somebody'} accepted this handoff already.")
     if handoff.state == HandoffState.EXPIRED:
         raise Conflict(f"This handoff is over: {handoff.ended_reason or 'expired'}")
+
+
+def _require_unchanged(handoff: Handoff, accepted_at: datetime | None, ended_reason: str) -> None:
+    """Raise Conflict where a handoff is not any more what somebody made of it, or is a session's."""
+    if handoff.state == HandoffState.OPEN:
+        raise Conflict("This handoff waits already.")
+    if handoff.accepted_session:
+        whose = f"{handoff.accepted_agent or 'an agent'} of {handoff.accepted_person or 'somebody'}"
+        raise Conflict(f"A session of {whose} has been given this handoff; that cannot be undone.")
+    if (handoff.accepted_at, handoff.ended_reason) != (accepted_at, ended_reason):
+        _require_open(handoff)
 
 
 def _required(name: str, text: str) -> str:

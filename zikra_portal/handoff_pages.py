@@ -2,10 +2,12 @@
 
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.core import signing
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -19,13 +21,16 @@ from access.roles import Role
 from api.handoff_answers import handoff_subject
 from memories.models import SessionProposal
 from memories.session_rewriting import accept_proposal, find_proposal, pending_proposals, reject_proposal
-from runs.handoffs import accept, assign, cancel, find_handoff, handoffs_in
+from runs.handoffs import accept, assign, cancel, find_handoff, handoffs_in, reopen
 from runs.models import Handoff, HandoffState
 from zikra_portal.deeds import Done, answer, attempt, deed_view
 from zikra_portal.frame import frame_of, projects_asked
+from zikra_portal.memory_deeds import UNDO_SECONDS
 from zikra_portal.tables import BoundedPaginator, page_of
 
 PROPOSALS = "proposals"
+# What an undo finds travels in its address, signed, so that nobody writes one of their own.
+REOPEN_SALT = "zikra_portal.handoff_pages.reopen"
 
 
 @login_required
@@ -67,7 +72,8 @@ def take(request: HttpRequest, handoff_id: uuid.UUID) -> HttpResponse:
     """Take one for oneself: no session gets it any more."""
 
     def act(caller: Caller, handoff: Handoff) -> Done:
-        return Done("The handoff is yours; no session gets it.", handoff_subject(accept(caller, handoff)))
+        taken = accept(caller, handoff)
+        return Done("The handoff is yours; no session gets it.", handoff_subject(taken), _way_back_of(taken))
 
     return _done(request, "handoff_accept", handoff_id, act)
 
@@ -78,9 +84,34 @@ def take_back(request: HttpRequest, handoff_id: uuid.UUID) -> HttpResponse:
 
     def act(caller: Caller, handoff: Handoff) -> Done:
         over = cancel(caller, handoff, request.POST.get("reason", "").replace("\x00", ""))
-        return Done("Cancelled the handoff; no session gets it.", handoff_subject(over))
+        return Done("Cancelled the handoff; no session gets it.", handoff_subject(over), _way_back_of(over))
 
     return _done(request, "handoff_cancel", handoff_id, act)
+
+
+def _way_back_of(handoff: Handoff) -> str:
+    """The path that lets a handoff wait again which was just accepted or cancelled."""
+    accepted_at = handoff.accepted_at.isoformat() if handoff.accepted_at else ""
+    kept = signing.dumps([str(handoff.pk), accepted_at, handoff.ended_reason], salt=REOPEN_SALT, compress=True)
+    return reverse("handoff-reopen", args=[handoff.pk, kept])
+
+
+@deed_view
+def give_free(request: HttpRequest, handoff_id: uuid.UUID, kept: str) -> HttpResponse:
+    """Let it wait again, unless something became of it since. Raises Http404 for what is not signed, or too old."""
+    try:
+        signed_id, accepted_at, ended_reason = signing.loads(kept, salt=REOPEN_SALT, max_age=UNDO_SECONDS)
+    except signing.BadSignature:
+        raise Http404("This can no longer be taken back.") from None
+    if signed_id != str(handoff_id):
+        raise Http404("This is another handoff's.")
+    since = datetime.fromisoformat(accepted_at) if accepted_at else None
+
+    def act(caller: Caller, handoff: Handoff) -> Done:
+        free = reopen(caller, handoff, accepted_at=since, ended_reason=ended_reason)
+        return Done("The handoff waits for a session again.", handoff_subject(free))
+
+    return _done(request, "handoff_reopen", handoff_id, act)
 
 
 @deed_view

@@ -51,6 +51,7 @@ urlpatterns = [
     path("handoffs/", handoff_pages.handoffs, name="handoffs"),
     path("handoffs/<uuid:handoff_id>/accept/", handoff_pages.take, name="handoff-accept"),
     path("handoffs/<uuid:handoff_id>/cancel/", handoff_pages.take_back, name="handoff-cancel"),
+    path("handoffs/<uuid:handoff_id>/reopen/<str:kept>/", handoff_pages.give_free, name="handoff-reopen"),
     path("handoffs/<uuid:handoff_id>/assign/", handoff_pages.give, name="handoff-assign"),
     path("proposals/", handoff_pages.proposals, name="proposals"),
     path("proposals/<uuid:proposal_id>/accept/", handoff_pages.decide, {"word": "accept"}, name="proposal-accept"),

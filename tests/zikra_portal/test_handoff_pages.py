@@ -1,15 +1,19 @@
 """The pages of handoffs and proposals: who sees which, what their buttons do, and what they cost the database."""
 
+import re
 import uuid
+from datetime import timedelta
 
 import pytest
+import time_machine
 from django.urls import reverse
+from django.utils import timezone
 
 from access.members import members_seeing
 from access.models import AuditEntry, Member, Notification, Project
 from access.roles import Role
 from memories.models import Memory, SessionProposal
-from runs.handoffs import accept, begin, cancel
+from runs.handoffs import accept, begin, cancel, claim
 from runs.models import Handoff
 from tests.conftest import make_person
 from zikra_portal.tables import ROWS_A_PAGE
@@ -130,6 +134,69 @@ def test_accepting_takes_it_from_every_session(client, owner, collaborator, hand
     assert "carl accepted this handoff already." in body(client.post(deed("handoff-accept", handoff), follow=True))
     handoff.refresh_from_db()
     assert (handoff.state, handoff.accepted_member) == ("accepted", collaborator.member)
+
+
+def undo_in(answer):
+    return re.search(r'action="(/handoffs/[^"]+/reopen/[^"]+)"', body(answer))[1]
+
+
+def test_accepting_and_cancelling_are_undone(client, collaborator, handoff):
+    client.force_login(collaborator.member)
+    for name in ("handoff-accept", "handoff-cancel"):
+        undo = undo_in(client.post(deed(name, handoff), {"reason": "Done by hand."}, follow=True))
+        assert Handoff.objects.get().state != "open"
+        assert "The handoff waits for a session again." in body(client.post(undo, follow=True))
+        free = Handoff.objects.get()
+        assert (free.state, free.accepted_at, free.accepted_person, free.ended_reason) == ("open", None, "", "")
+        assert "This handoff waits already." in body(client.post(undo, follow=True))
+    deeds = AuditEntry.objects.filter(command="handoff_reopen").order_by("id").values_list("outcome", "object_id")
+    assert list(deeds) == [("done", str(handoff.pk)), ("invalid", "")] * 2
+
+
+def test_what_became_of_it_since_is_not_undone(client, owner, collaborator, app, handoff):
+    client.force_login(collaborator.member)
+    undo = undo_in(client.post(deed("handoff-accept", handoff), follow=True))
+    client.post(undo)
+    claim(owner.caller, app, session_id="n1", agent="codex")
+    told = "A session of codex of olga has been given this handoff; that cannot be undone."
+    assert told in body(client.post(undo, follow=True))
+    Handoff.objects.update(accepted_session="", accepted_agent="")
+    assert "olga accepted this handoff already." in body(client.post(undo, follow=True))
+    Handoff.objects.update(
+        state="expired", accepted_at=None, accepted_person="", ended_reason="Nobody took it in 30 days."
+    )
+    assert "This handoff is over: Nobody took it in 30 days." in body(client.post(undo, follow=True))
+    assert Handoff.objects.get().state == "expired"
+
+
+def test_an_automatic_one_stays_cancelled_where_a_newer_one_waits(client, collaborator, app):
+    old, new = (Handoff(project=app, cwd="/srv", summary=word, is_automatic=True) for word in ("old", "new"))
+    old.save()
+    client.force_login(collaborator.member)
+    undo = undo_in(client.post(deed("handoff-cancel", old), follow=True))
+    new.save()
+    assert "A newer session in the same directory has ended since" in body(client.post(undo, follow=True))
+    assert dict(Handoff.objects.values_list("summary", "state")) == {"old": "expired", "new": "open"}
+
+
+def test_an_undo_is_signed_for_one_handoff_and_a_day(client, owner, collaborator, stranger, guest, app, handoff):
+    client.force_login(collaborator.member)
+    other = begin(collaborator.caller, app, "Another")
+    undo = undo_in(client.post(deed("handoff-cancel", handoff), follow=True))
+    client.post(deed("handoff-cancel", other))
+    assert client.get(undo).status_code == 405
+    assert client.post(undo.replace(str(handoff.pk), str(other.pk))).status_code == 404
+    assert client.post(f"{undo[:-3]}xyz/").status_code == 404
+    with time_machine.travel(timezone.now() + timedelta(days=1, minutes=1)):
+        assert client.post(undo).status_code == 404
+    for person, status in ((stranger, 404), (guest, 302)):
+        client.force_login(person.member)
+        assert client.post(undo).status_code == status
+    handoff.refresh_from_db()
+    assert handoff.state == "expired"
+    client.force_login(owner.member)
+    client.post(undo)
+    assert dict(Handoff.objects.values_list("pk", "state")) == {handoff.pk: "open", other.pk: "expired"}
 
 
 def test_assigning_tells_the_member_and_can_be_undone(client, owner, collaborator, handoff):
