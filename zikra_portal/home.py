@@ -22,6 +22,7 @@ from requirements_pipeline.models import Requirement, RequirementMove
 from requirements_pipeline.waiting import given_to, sent_back_to, waiting_for_promotion, waiting_for_review
 from runs.board import active_runs
 from runs.budgets import budget_warnings
+from runs.handoffs import waiting_for
 from zikra_portal.dashboard import sees_portal
 from zikra_portal.frame import frame_of, projects_asked
 
@@ -29,6 +30,7 @@ NEWEST_SHOWN = 6
 WAITING_SHOWN = 5
 NOTICES_SHOWN = 4
 RUNS_SHOWN = 6
+HANDOFFS_SHOWN = 5
 # Enough to count the stale ones of any team's morning.
 RUNS_LOOKED_AT = 200
 # The worker embeds within seconds; what waits longer does not embed.
@@ -67,6 +69,7 @@ def home(request: HttpRequest) -> HttpResponse:
         return render(request, "home/active.html", context)
     newest = _newest(caller, project_ids)
     context |= newest | _needs(request, caller, project_ids) | _failing(caller, project_ids)
+    context |= _left(caller, project_ids)
     context["is_fresh"] = not any(newest.values()) and not Memory.objects.visible_to(caller).exists()
     context["portal_url"] = request.build_absolute_uri("/").rstrip("/")
     return render(request, "home/home.html", context)
@@ -118,6 +121,14 @@ def _light(found: QuerySet[Any]) -> QuerySet[Any]:
 
 def _row(row: Requirement | RequirementMove) -> WaitingRow:
     return WaitingRow(row) if isinstance(row, Requirement) else WaitingRow(row.requirement, row.reason, row.by)
+
+
+def _left(caller: Caller, project_ids: list[int] | None) -> dict[str, Any]:
+    """Where sessions left off: handoffs that wait, those kept for the reader first, and how many in all."""
+    lists = ("open_questions", "next_steps", "files_touched")
+    found = waiting_for(caller, project_ids).defer(*lists).annotate(in_all=Window(Count("pk")))
+    rows = list(found[:HANDOFFS_SHOWN])
+    return {"handoffs": rows, "handoffs_in_all": rows[0].in_all if rows else 0}
 
 
 def _failing(caller: Caller, project_ids: list[int] | None) -> dict[str, Any]:

@@ -14,9 +14,11 @@ from requirements_pipeline.models import RequirementState
 from requirements_pipeline.moves import move_requirement
 from requirements_pipeline.writing import save_requirement
 from runs.budgets import save_budget
-from runs.models import Run
+from runs.handoffs import accept, begin, cancel
+from runs.models import Handoff, Run
 from runs.recording import log_run, start_run
 from tests.conftest import make_person
+from zikra_portal.home import HANDOFFS_SHOWN
 from zikra_portal.security import policy_for
 
 pytestmark = pytest.mark.django_db
@@ -82,6 +84,60 @@ def test_each_sees_what_waits_for_them_and_what_is_new_in_their_scope(
     assert "It &lt;i&gt;smells&lt;/i&gt;." in body(answer)
 
 
+def left(answer):
+    return ([handoff.summary for handoff in answer.context["handoffs"]], answer.context["handoffs_in_all"])
+
+
+def test_handoffs_that_wait_stand_there_for_who_sees_their_project(
+    client, owner, collaborator, stranger, app, secret_project, known
+):
+    guest = make_person("gus", Role.GUEST, app)
+    begin(stranger.caller, secret_project, "Feed the skunk")
+    begin(collaborator.caller, app, "Asked:\n- <b>Export</b> rows\n\nUsed: Bash (1)", agent="claude-code")
+    begin(owner.caller, app, "Kept for carl", assign_to="carl", agent="codex")
+    begin(collaborator.caller, app, "The newest")
+    cancel(collaborator.caller, begin(collaborator.caller, app, "Over"))
+    accept(collaborator.caller, begin(collaborator.caller, app, "Taken"))
+    seen = {}
+    for person in (owner, collaborator, stranger, guest):
+        client.force_login(person.member)
+        seen[person.member.username] = left(client.get("/"))
+    of_app = ["The newest", "Kept for carl", "Asked:\n- <b>Export</b> rows\n\nUsed: Bash (1)"]
+    assert seen == {
+        "olga": ([*of_app, "Feed the skunk"], 4),
+        "carl": (["Kept for carl", "The newest", of_app[2]], 3),
+        "sven": (["Feed the skunk"], 1),
+        "gus": (of_app, 3),
+    }
+    client.force_login(collaborator.member)
+    page = body(client.get("/"))
+    first = Handoff.objects.get(summary__startswith="Asked")
+    assert f'<a href="/handoffs/#handoff-{first.pk}" dir="auto">&lt;b&gt;Export&lt;/b&gt; rows</a>' in page
+    assert "Claude Code" in page
+    assert "for you" in page
+    client.force_login(owner.member)
+    assert "for <bdi>carl</bdi>" in body(client.get("/"))
+    narrowed = client.get("/", {"project": "skunkworks"})
+    assert left(narrowed) == (["Feed the skunk"], 1)
+    assert f'/handoffs/?project=skunkworks#handoff-{Handoff.objects.get(project=secret_project).pk}"' in body(narrowed)
+
+
+def test_of_many_handoffs_the_first_stand_there_and_all_are_counted(client, owner, app, known):
+    for number in range(HANDOFFS_SHOWN + 3):
+        begin(owner.caller, app, f"Number {number}")
+    client.force_login(owner.member)
+    newest = [f"Number {number}" for number in range(HANDOFFS_SHOWN + 2, 2, -1)]
+    assert left(client.get("/")) == (newest, HANDOFFS_SHOWN + 3)
+
+
+def test_without_a_handoff_the_page_says_what_will_stand_there(client, owner, collaborator, app, known):
+    begin(owner.caller, app, "Carry on")
+    client.force_login(owner.member)
+    assert "No handoff waits in skunkworks." in body(client.get("/", {"project": "skunkworks"}))
+    Handoff.objects.all().delete()
+    assert "No handoff waits. When a session ends" in body(client.get("/"))
+
+
 def test_a_project_bounds_everything_and_one_out_of_sight_is_not_found(client, owner, collaborator, app, known):
     save_requirement(collaborator.caller, app, "Export rows")
     client.force_login(owner.member)
@@ -131,8 +187,8 @@ def test_the_live_part_answers_alone(client, owner, app, known):
 
 
 # Session and member 2, the frame's projects and unread notices 2; runs 1; decisions and errors 2; what waits 4; notices 1;
-# budgets 1; the embedder's backlog 2.
-QUERIES_OF_OWNER = 15
+# handoffs 1; budgets 1; the embedder's backlog 2.
+QUERIES_OF_OWNER = 16
 
 
 def test_the_number_of_queries_does_not_grow(client, owner, collaborator, app, known, django_assert_num_queries):
@@ -144,6 +200,7 @@ def test_the_number_of_queries_does_not_grow(client, owner, collaborator, app, k
         save_memory(owner.caller, app, ["decision", "error"][number % 2], f"Memory {number}")
         save_requirement(collaborator.caller, app, f"Requirement {number}", assignee="olga")
         start_run(owner.caller, app, agent="codex", session_id=f"n-{number}")
+        begin(collaborator.caller, app, f"Handoff {number}", assign_to="olga" if number % 2 else "")
     with django_assert_num_queries(QUERIES_OF_OWNER):
         answer = client.get("/")
     assert groups(answer)["promote"][1] == groups(answer)["assigned"][1] == 60
