@@ -25,8 +25,8 @@ ALL_PROJECTS = "All projects"
 # More names than this make a row unreadable; the page of the object has them all.
 PROJECTS_NAMED = 4
 
-# States of a client that a member let in.
-CONNECTION_LOOKS = {"connected": "good", "waiting": "", "expired": "attention", "revoked": "bad"}
+# States of a client that a member let in, and of a machine.
+CONNECTION_LOOKS = {"connected": "good", "waiting": "", "expired": "attention", "refused": "bad", "revoked": "bad"}
 
 
 def state_label(word: str, look: str = "") -> SafeString:

@@ -18,6 +18,9 @@ from access.models import AuditOutcome, RoleToken
 from access.tokens import TOKEN_START, hash_secret, token_for_secret
 
 SCHEME = "Bearer"
+# What the portal's own client calls the machine that it runs on, in every request of its own.
+MACHINE_HEADER = "X-Zikra-Machine"
+MACHINE_LENGTH = 200
 REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,64}")
 
 log = structlog.get_logger(__name__)
@@ -55,6 +58,11 @@ def bearer_secret(request: HttpRequest) -> str:
     """The token in the Authorization header, or ""."""
     scheme, _, secret = request.META.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
     return secret.strip() if scheme.casefold() == SCHEME.casefold() else ""
+
+
+def machine_told(request: HttpRequest) -> str:
+    """What the client calls its machine, or "" where it does not say."""
+    return request.headers.get(MACHINE_HEADER, "")[:MACHINE_LENGTH]
 
 
 def request_id_of(request: HttpRequest) -> str:

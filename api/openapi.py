@@ -20,7 +20,7 @@ DESCRIPTION = """Every command is one POST of a JSON object that names the `comm
 command's arguments. Nothing has changed when the status is not 200."""
 REFUSALS = {
     400: "The call is malformed: an unknown command, or an argument that breaks a rule.",
-    403: "The token's role is too weak, or the project lies outside its scope.",
+    403: "The token's role is too weak, the project lies outside its scope, or the machine that the client names is refused.",
     404: "There is no such thing in the token's sight.",
     409: "The thing's state does not allow it, or the idempotency key was used for another call.",
     413: "The body is too large.",

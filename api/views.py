@@ -15,8 +15,10 @@ from rest_framework.views import APIView
 
 from access.callers import Caller
 from access.errors import Invalid, Refusal
+from api.authentication import machine_told
 from api.openapi import webhook_description
 from api.running import Answer, database_away, refused, run_command
+from runs.machines import require_allowed
 
 
 class BodyTooLarge(Refusal):
@@ -55,6 +57,7 @@ class WebhookView(APIView):
         caller = cast(Caller, request.auth)
         try:
             body = json_object(request._request)
+            require_allowed(caller, machine_told(request._request))
         except Refusal as refusal:
             return _response(refused(refusal, caller, ""), caller)
         key = request._request.META.get("HTTP_IDEMPOTENCY_KEY", "")

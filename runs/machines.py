@@ -5,13 +5,17 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from access.callers import Caller
-from access.errors import Conflict, NotFound
+from access.errors import Conflict, NotFound, Refusal
+from access.masking import mask
 from access.models import RoleToken
 from access.roles import Role
 from access.tokens import revoke_any_token
-from runs.models import CapturedEvent, Machine, MachineQuerySet
+from runs.models import MACHINE_NAME_LENGTH, NAME_LENGTH, CapturedEvent, Machine, MachineQuerySet, holder_of
+from runs.texts import problem_with
+from runs.transcripts import text_of
 
 AGENTS_AT_MOST = 20
 # Who makes a line runs it within minutes; looking further back would read all that was captured since.
@@ -37,26 +41,113 @@ def find_machine(caller: Caller, machine_id: int) -> Machine:
     return found
 
 
+class MachineRefused(Refusal):
+    """The client names a machine that its holder, or an owner, has shut out."""
+
+    status = 403
+    outcome = "refused"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The machine '{name}' is refused here.", hint="Allow it again on the portal's Connect page.")
+
+
+def name_told(text: Any) -> str:
+    """A machine's name as it is kept, of what a client says: on one line, masked, then cut; "" for none."""
+    return mask(" ".join(text_of(text).split())).text[:NAME_LENGTH].rstrip()
+
+
+def require_allowed(caller: Caller, told: str) -> None:
+    """Raise MachineRefused where the client calls itself by the name of a machine of the caller's that is refused.
+
+    told: the client's word; "" for a client that does not say, which is let in. So this keeps out a client that goes
+    on as it was; who has the token and writes requests of their own is kept out by revoking the token alone.
+    """
+    name = name_told(told)
+    if name and Machine.objects.of(caller).refused().filter(name=name).exists():
+        raise MachineRefused(name)
+
+
 def sharing_token(machine: Machine) -> list[Machine]:
-    """The other machines that speak with the same token, by name."""
+    """The other machines that speak with the same token, by name, but for those that are refused."""
     if machine.token_id is None:
         return []
-    return list(Machine.objects.filter(token_id=machine.token_id).exclude(pk=machine.pk).order_by("name"))
+    others = Machine.objects.filter(token_id=machine.token_id, refused_at=None).exclude(pk=machine.pk)
+    return list(others.order_by("name"))
+
+
+def may_look_after(caller: Caller, machine: Machine) -> bool:
+    """Whether the caller may shut out and rename a machine: people their own, owners those in their sight."""
+    return machine.holder == holder_of(caller) or caller.may(Role.OWNER)
+
+
+def may_allow(caller: Caller, machine: Machine) -> bool:
+    """Whether the caller may allow a refused machine again: what an owner refused, an owner allows."""
+    return caller.may(Role.OWNER) or (
+        machine.holder == holder_of(caller) and machine.refused_by_id in (None, caller.member_id)
+    )
 
 
 def revoke_machine(caller: Caller, machine: Machine) -> Machine:
-    """Shut a machine out by revoking the token it speaks with; what it told stays.
+    """Shut a machine out by revoking the token it speaks with, and every other that has the token; what it told stays.
 
-    Members revoke their own, owners those in their sight. Raises Forbidden, NotFound, Conflict when its token opens
+    People revoke their own, owners those in their sight. Raises Forbidden, NotFound, Conflict when its token opens
     nothing any more.
     """
     with transaction.atomic():
-        found = Machine.objects.select_for_update().filter(pk=machine.pk).first()
-        if found is None or not Machine.objects.visible_to(caller).filter(pk=found.pk).exists():
-            raise NotFound("Machine not found")
+        found = _locked(caller, machine)
         if found.token is None or found.token.state != "active":
-            raise Conflict(f"{found.name} is shut out already.")
+            raise Conflict(f"{found} is shut out already.")
         revoke_any_token(caller, found.token)
+    return found
+
+
+def refuse_machine(caller: Caller, machine: Machine) -> Machine:
+    """Refuse what a machine's client sends from now on, and leave its token to the others that have it.
+
+    Raises Forbidden, NotFound, Conflict when it is refused already, or its token opens nothing any more.
+    """
+    with transaction.atomic():
+        found = _looked_after(caller, machine)
+        if found.refused_at is not None or found.token is None or found.token.state != "active":
+            raise Conflict(f"{found} is shut out already.")
+        found.refused_at, found.refused_by_id = timezone.now(), caller.member_id
+        found.save(update_fields=["refused_at", "refused_by"])
+    return found
+
+
+def allow_machine(caller: Caller, machine: Machine) -> Machine:
+    """Take from a refused machine what it sends, again; what waits there comes then.
+
+    Raises Forbidden, also where an owner refused it and somebody else asks; NotFound; Conflict for one not refused.
+    """
+    with transaction.atomic():
+        found = _looked_after(caller, machine)
+        if found.refused_at is None:
+            raise Conflict(f"{found} is not refused.")
+        if not may_allow(caller, found):
+            caller.require(Role.OWNER)
+        found.refused_at = found.refused_by = None
+        found.save(update_fields=["refused_at", "refused_by"])
+    return found
+
+
+def rename_machine(caller: Caller, machine: Machine, name: str) -> Machine:
+    """Call a machine by another name on the portal; "" calls it again as its client does, which goes on as it was.
+
+    name: at most 60 characters; secrets are masked. Raises Forbidden, NotFound, Invalid for one that is too long,
+    Conflict for the name of another machine of the same holder.
+    """
+    wanted = mask(" ".join(text_of(name).split())).text
+    if len(wanted) > MACHINE_NAME_LENGTH:
+        raise problem_with("name", f"has {len(wanted)} characters; at most {MACHINE_NAME_LENGTH} fit.")
+    with transaction.atomic():
+        # All of the holder's in one order: two that are given one name at once wait for each other here.
+        of_holder = list(Machine.objects.select_for_update().filter(holder=machine.holder).order_by("pk"))
+        found = _looked_after(caller, machine)
+        if wanted and any(wanted in (other.name, other.display_name) for other in of_holder if other.pk != found.pk):
+            raise Conflict(f"Another machine is called {wanted} already.", hint="Choose another name.")
+        found.display_name = "" if wanted == found.name else wanted
+        found.save(update_fields=["display_name"])
     return found
 
 
@@ -92,7 +183,32 @@ def note_machine(events: Sequence[CapturedEvent]) -> Machine | None:
 
 
 def forget_machine(caller: Caller, machine_id: int) -> None:
-    """Take a machine of one's own off the list; the next event from it brings it back. Raises NotFound."""
+    """Take a machine of one's own off the list; the next event from it brings it back.
+
+    Raises NotFound, Conflict for one that is refused: what is not on the list is not refused.
+    """
     caller.require(Role.COLLABORATOR)
-    if not Machine.objects.of(caller).filter(pk=machine_id).delete()[0]:
+    with transaction.atomic():
+        found = Machine.objects.of(caller).select_for_update().filter(pk=machine_id).first()
+        if found is None:
+            raise NotFound("Machine not found")
+        if found.refused_at is not None:
+            raise Conflict(f"{found} is refused; off the list it would be let in.", hint="Allow it again first.")
+        found.delete()
+
+
+# --- parts -----------------------------------------------------------------------------------------------------------
+
+
+def _locked(caller: Caller, machine: Machine) -> Machine:
+    found = Machine.objects.select_for_update().filter(pk=machine.pk).first()
+    if found is None or not Machine.objects.visible_to(caller).filter(pk=found.pk).exists():
         raise NotFound("Machine not found")
+    return found
+
+
+def _looked_after(caller: Caller, machine: Machine) -> Machine:
+    found = _locked(caller, machine)
+    if not may_look_after(caller, found):
+        caller.require(Role.OWNER)
+    return found

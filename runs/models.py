@@ -586,6 +586,10 @@ class CapturedSession(models.Model):
         return f"captured: {self.run_id}"
 
 
+# What a person types, so that it fits a row.
+MACHINE_NAME_LENGTH = 60
+
+
 class MachineQuerySet(models.QuerySet["Machine"]):
     """Questions about machines."""
 
@@ -602,6 +606,10 @@ class MachineQuerySet(models.QuerySet["Machine"]):
         own = models.Q(holder=holder_of(caller))
         return self.filter(own | models.Q(token__in=RoleToken.objects.visible_to(caller)))
 
+    def refused(self) -> Self:
+        """Those that the agents' doors refuse."""
+        return self.exclude(refused_at=None)
+
 
 def holder_of(caller: "Caller") -> str:
     """Whom a machine belongs to: the member, else the token of nobody's."""
@@ -609,11 +617,18 @@ def holder_of(caller: "Caller") -> str:
 
 
 class Machine(models.Model):
-    """A machine that a person's agents run on, as its client told of itself last."""
+    """A machine that a person's agents run on, as its client told of itself last.
+
+    Its name is what its client calls it: whoever holds the token can say another one. While refused_at is set, the
+    agents' doors refuse what comes under this name from this holder.
+    """
 
     id = models.BigAutoField(primary_key=True)
     holder = models.CharField(max_length=60, help_text="member:ID, or token:ID where the token is nobody's.")
     name = models.CharField(max_length=NAME_LENGTH)
+    display_name = models.CharField(
+        max_length=MACHINE_NAME_LENGTH, blank=True, help_text="What people call it, where they call it otherwise."
+    )
     member = models.ForeignKey(Member, null=True, on_delete=models.CASCADE, related_name="machines")
     token = models.ForeignKey(RoleToken, null=True, on_delete=models.SET_NULL, related_name="machines")
     agents = ArrayField(models.CharField(max_length=NAME_LENGTH), default=list)
@@ -625,15 +640,24 @@ class Machine(models.Model):
     )
     first_event_at = models.DateTimeField(default=timezone.now)
     last_event_at = models.DateTimeField(default=timezone.now)
+    refused_at = models.DateTimeField(null=True, help_text="Since when the agents' doors refuse it.")
+    refused_by = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL, related_name="+")
 
     objects = MachineQuerySet.as_manager()
 
     class Meta:
         ordering = ["-last_event_at"]
-        constraints = [models.UniqueConstraint(fields=["holder", "name"], name="one_machine_per_holder_and_name")]
+        constraints = [
+            models.UniqueConstraint(fields=["holder", "name"], name="one_machine_per_holder_and_name"),
+            models.UniqueConstraint(
+                fields=["holder", "display_name"],
+                condition=~models.Q(display_name=""),
+                name="one_machine_per_holder_and_display_name",
+            ),
+        ]
 
     def __str__(self) -> str:
-        return self.name
+        return self.display_name or self.name
 
 
 SUMMARY_LENGTH = 3000

@@ -196,9 +196,20 @@ def _pause(failures: int, retry_after: float) -> None:
 def _in_words(answer: Answer) -> str:
     if answer.status == 0:
         return f"The portal was not reached: {answer.body[:200]}"
-    if answer.status in (401, 403):
-        return f"The portal refused the token ({answer.status}). Run the installer again with a new one."
+    if answer.status == 401:
+        return "The portal refused the token (401). Run the installer again with a new one."
+    if answer.status == 403:
+        return f"The portal refused what was sent (403): {_told_in(answer.body)}"
     return f"The portal answered {answer.status}: {answer.body[:200]}"
+
+
+def _told_in(body: str) -> str:
+    """The portal's own words in a refusal, else the body's beginning."""
+    try:
+        told = json.loads(body)
+        return " ".join(filter(None, (str(told["error"]), str(told.get("hint", "")))))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return body[:200]
 
 
 def _connection(scheme: str, host: str, port: int | None, timeout: float) -> http.client.HTTPConnection:

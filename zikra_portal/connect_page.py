@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -25,14 +26,18 @@ from access.tokens import NewToken, make_own_token
 from api.addresses import portal_address
 from api.client_file import client_digest
 from runs.machines import (
+    allow_machine,
     find_machine,
     first_event_of,
     forget_machine,
     machines_seen_by,
+    may_look_after,
+    refuse_machine,
+    rename_machine,
     revoke_machine,
     sharing_token,
 )
-from runs.models import CapturedEvent
+from runs.models import MACHINE_NAME_LENGTH, CapturedEvent, Machine
 from zikra_client.agents import AGENTS
 from zikra_portal.consent_page import ROLE_WORDS
 from zikra_portal.deeds import Done, answer, attempt, deed_view
@@ -195,23 +200,90 @@ def agent_label(name: str) -> str:
 # --- machines --------------------------------------------------------------------------------------------------------
 
 
+def _in_sight(caller: Caller, machine_id: int) -> Machine:
+    """A machine that the caller sees. Raises Http404."""
+    try:
+        return find_machine(caller, machine_id)
+    except NotFound:
+        raise Http404 from None
+
+
 @login_required
 @require_http_methods(["GET", "POST"])
 def revoke(request: HttpRequest, machine_id: int) -> HttpResponse:
-    """Ask once, then shut a machine out."""
-    try:
-        machine = find_machine(caller_of(request), machine_id)
-    except NotFound:
-        raise Http404 from None
+    """Ask once, then shut a machine out: with its token, or alone where other machines speak with the same one.
+
+    `what=token` of the form revokes a shared token all the same.
+    """
+    machine = _in_sight(caller_of(request), machine_id)
+    sharing = sharing_token(machine)
     if request.method == "GET":
-        return render(request, "connect/revoke.html", {"machine": machine, "sharing": sharing_token(machine)})
+        return render(request, "connect/revoke.html", {"machine": machine, "sharing": sharing})
+    if sharing and request.POST.get("what") != "token":
+        return _refuse(request, machine)
 
     def act(caller: Caller) -> Done:
         shut_out = revoke_machine(caller, machine)
         assert machine.token is not None, "a machine without a token is a conflict"
-        return Done(f"Revoked the token of {shut_out.name}; it is shut out.", _subject(machine.token))
+        others = f", and so {'is' if len(sharing) == 1 else 'are'} {_listed(sharing)}" if sharing else ""
+        return Done(f"Revoked the token of {shut_out}; it is shut out{others}.", _subject(machine.token))
 
     return answer(request, attempt(request, "revoke_token", act, kind="token"), reverse("connect"))
+
+
+def _listed(machines: list[Machine]) -> str:
+    names = [str(machine) for machine in machines]
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _refuse(request: HttpRequest, machine: Machine) -> HttpResponse:
+    def act(caller: Caller) -> Done:
+        shut_out = refuse_machine(caller, machine)
+        undo = reverse("machine-allow", args=[machine.pk])
+        return Done(f"{shut_out} is refused; its token stays good for the others.", _machine_subject(machine), undo)
+
+    return answer(request, attempt(request, "refuse_machine", act, kind="machine"), reverse("connect"))
+
+
+@deed_view
+def allow(request: HttpRequest, machine_id: int) -> HttpResponse:
+    """Let a refused machine in again."""
+
+    def act(caller: Caller) -> Done:
+        allowed = allow_machine(caller, find_machine(caller, machine_id))
+        is_open = allowed.token is not None and allowed.token.state == "active"
+        words = (
+            "what waits there comes with its next event" if is_open else "it needs a new line, for its token is over"
+        )
+        return Done(f"{allowed} is allowed again; {words}.", _machine_subject(allowed))
+
+    return answer(request, attempt(request, "allow_machine", act, kind="machine"), reverse("connect"))
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def rename(request: HttpRequest, machine_id: int) -> HttpResponse:
+    """Give a machine another name on the portal: the form's `name`, or the address's as undoing has it."""
+    caller = caller_of(request)
+    machine = _in_sight(caller, machine_id)
+    if request.method == "GET":
+        context = {"machine": machine, "longest": MACHINE_NAME_LENGTH, "is_ours": may_look_after(caller, machine)}
+        return render(request, "connect/rename.html", context)
+    wanted = request.POST.get("name", request.GET.get("name", ""))
+
+    def act(caller: Caller) -> Done:
+        renamed = rename_machine(caller, machine, wanted)
+        if str(renamed) == str(machine):
+            return Done(f"It is called {renamed} already.", _machine_subject(renamed))
+        undo = f"{reverse('machine-rename', args=[machine.pk])}?{urlencode({'name': machine.display_name})}"
+        words = f"{machine} is called {renamed} now."
+        return Done(words, _machine_subject(renamed), undo, detail=words)
+
+    return answer(request, attempt(request, "rename_machine", act, kind="machine"), reverse("connect"))
+
+
+def _machine_subject(machine: Machine) -> AuditSubject:
+    return AuditSubject("machine", str(machine.pk), str(machine))
 
 
 @deed_view
@@ -221,6 +293,6 @@ def forget(request: HttpRequest, machine_id: int) -> HttpResponse:
     def act(caller: Caller) -> Done:
         machine = find_machine(caller, machine_id)
         forget_machine(caller, machine_id)
-        return Done(f"{machine.name} is off the list.", AuditSubject("machine", str(machine_id), machine.name))
+        return Done(f"{machine} is off the list.", _machine_subject(machine))
 
     return answer(request, attempt(request, "forget_machine", act, kind="machine"), reverse("connect"))

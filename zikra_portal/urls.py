@@ -60,6 +60,8 @@ urlpatterns = [
     path("connect/", connect_page.connect, name="connect"),
     path("connect/<uuid:token_id>/", connect_page.waiting, name="connect-waiting"),
     path("connect/machines/<int:machine_id>/revoke/", connect_page.revoke, name="machine-revoke"),
+    path("connect/machines/<int:machine_id>/allow/", connect_page.allow, name="machine-allow"),
+    path("connect/machines/<int:machine_id>/rename/", connect_page.rename, name="machine-rename"),
     path("connect/machines/<int:machine_id>/forget/", connect_page.forget, name="machine-forget"),
     # The admin, login, and whether all is well.
     path("admin", RedirectView.as_view(pattern_name="admin:index")),

@@ -10,10 +10,12 @@ from access.callers import Caller
 from access.errors import Invalid
 from access.models import Member, Project
 from access.roles import Role
+from api.authentication import machine_told
 from api.capture.delivery import text_for_start
 from api.capture.door import as_json, capture_door, json_in
 from api.running import refused
 from runs.capture.keeping import Client, Hook, Kept, Outcome, keep_hooks
+from runs.machines import require_allowed
 
 LEVELS = {Role.GUEST: "read", Role.COLLABORATOR: "write", Role.ADMIN: "admin", Role.OWNER: "owner"}
 PROJECTS_AT_MOST = 1000
@@ -48,12 +50,14 @@ def batch(request: HttpRequest, caller: Caller) -> HttpResponse:
 def handoff(request: HttpRequest, caller: Caller) -> HttpResponse:
     """What a session's start is told, as Markdown: the handoff that it gets, or what its compaction left out."""
     words = words_of(request.META.get("QUERY_STRING", ""))
+    require_allowed(caller, machine_told(request) or words.get("machine", ""))
     return HttpResponse(text_for_start(caller, words), content_type="text/markdown; charset=utf-8")
 
 
 @capture_door("GET")
-def identity(_request: HttpRequest, caller: Caller) -> HttpResponse:
+def identity(request: HttpRequest, caller: Caller) -> HttpResponse:
     """Who a token is here: what it may do, and where."""
+    require_allowed(caller, machine_told(request))
     named = Member.objects.filter(pk=caller.member_id or 0).values_list("username", flat=True).first()
     names = Project.objects.visible_to(caller).values_list("name", flat=True)
     answer = {
@@ -102,7 +106,7 @@ def client_of(request: HttpRequest) -> Client:
     untrusted = request.headers.get("X-Zikra-Untrusted", "").split(",")
     return Client(
         version=request.headers.get("X-Zikra-Client", "")[:60],
-        machine=request.headers.get("X-Zikra-Machine", "")[:200],
+        machine=machine_told(request),
         backlog=_number(waiting),
         backlog_seconds=_number(oldest),
         untrusted=tuple(word.strip()[:60] for word in untrusted[:20] if word.strip()),

@@ -15,15 +15,16 @@ from access.callers import Caller
 from access.errors import Refusal
 from api.addresses import portal_address
 from api.arguments import NAME_LENGTH, printable
-from api.authentication import caller_at
+from api.authentication import caller_at, machine_told
 from api.mcp import methods
 from api.mcp.eras import OLDEST, check_envelope, status_of, version_in_header
 from api.mcp.messages import ProtocolError, error_body, read_message, readable_id, result_body
 from api.mcp.origins import PREFLIGHT, headers_for, origin_allowed
 from api.mcp.visits import Visit
 from api.oauth.metadata import challenge
-from api.running import database_away
+from api.running import database_away, refused
 from api.views import json_value
+from runs.machines import MachineRefused, require_allowed
 
 DOOR = "mcp"
 RUNNER_HEADER = "X-Zikra-Runner"
@@ -62,7 +63,18 @@ def _answered(request: HttpRequest) -> HttpResponse:
     if caller is None:
         sent = "Authorization" in request.headers
         return _json({"detail": "Unauthorized"}, 401, {"WWW-Authenticate": challenge(request, sent=sent)})
+    _check_machine(request, caller)
     return _posted(request, caller)
+
+
+def _check_machine(request: HttpRequest, caller: Caller) -> None:
+    """Raise ProtocolError where the client names a machine that is refused; that is audited."""
+    try:
+        require_allowed(caller, machine_told(request))
+    except MachineRefused as refusal:
+        told = refused(refusal, caller, "")
+        words = f"{told.body['error']} {told.body['hint']}"
+        raise ProtocolError(INVALID_REQUEST, words, status=told.status, headers=told.headers) from None
 
 
 def _posted(request: HttpRequest, caller: Caller) -> HttpResponse:

@@ -8,7 +8,7 @@ import json
 import math
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -28,7 +28,8 @@ from runs.capture import hooks
 from runs.capture.caps import cut_body
 from runs.capture.signal import send_signal
 from runs.capture.transcripts import Tail, tails_of
-from runs.models import NAME_LENGTH, CapturedKind
+from runs.machines import MachineRefused, name_told
+from runs.models import NAME_LENGTH, CapturedKind, holder_of
 from runs.recording import CLOCK_AHEAD, PATH_LENGTH
 from runs.repositories import as_project_name
 from runs.transcripts import EARLIEST, text_of
@@ -127,7 +128,8 @@ def keep_hooks(caller: Caller, arrived: Sequence[Hook], client: Client | None = 
     """Store the events of a request and say of each what became of it. When this returns they are durable.
 
     Events are judged one by one: what one is refused for stops no other. A project that is new is made where the
-    caller's scope allows it. Raises Forbidden for callers whose role may not write, Invalid for more than 256 events.
+    caller's scope allows it. Raises Forbidden for callers whose role may not write, Invalid for more than 256 events,
+    MachineRefused where the client names a machine that is refused: then it keeps what it has, for when it is allowed.
     """
     caller.require(Role.COLLABORATOR)
     if len(arrived) > EVENTS_AT_MOST:
@@ -142,9 +144,13 @@ def keep_hooks(caller: Caller, arrived: Sequence[Hook], client: Client | None = 
             events[place] = _read(caller, hook, client or Client(), now + timedelta(microseconds=place))
         except Refusal as refusal:
             results[place] = Kept(Outcome.DROPPED_INVALID, refusal)
-    known = _known_sessions({(event.project, event.session_id) for event in events.values()})
+    known, refused = _known_sessions(caller, events.values())
+    if client is not None and name_told(client.machine) in refused:
+        raise MachineRefused(name_told(client.machine))
     for place, event in list(events.items()):
         try:
+            if event.machine in refused:
+                raise MachineRefused(event.machine)
             dropped = _judge(caller, event, known[event.project, event.session_id])
         except Refusal as refusal:
             dropped = Kept(Outcome.DROPPED_UNAUTHORIZED if refusal.status == 403 else Outcome.DROPPED_INVALID, refusal)
@@ -188,7 +194,7 @@ def _read(caller: Caller, hook: Hook, client: Client, received_at: datetime) -> 
         agent=_masked(words.get("agent")),
         cwd=_masked(cwd, PATH_LENGTH),
         branch=_masked(words.get("branch") or hooks.branch_of(body)),
-        machine=_masked(client.machine or words.get("machine")),
+        machine=name_told(client.machine or words.get("machine")),
         ingest_key=key or f"server-{uuid.uuid4().hex}",
         at=_moment(words, body, received_at),
         sequence=_sequence(words),
@@ -258,9 +264,12 @@ def _problem(field_name: str, problem: str) -> Invalid:
 # --- judging it ------------------------------------------------------------------------------------------------------
 
 # What is known of a session: whose run it is and when that ended; whose its last event is, and whether that ended it.
+# Beside it, which of the machines that are named here are refused: with each row, so that it costs no statement more.
 SESSIONS = """
 SELECT asked.project, asked.session, project.id, run.id IS NOT NULL, run.member_id, run.person, run.finished_at,
-       last.id IS NOT NULL, last.member_id, last.person, last.kind, last.at
+       last.id IS NOT NULL, last.member_id, last.person, last.kind, last.at,
+       (SELECT array_agg(machine.name) FROM runs_machine machine
+        WHERE machine.holder = %s AND machine.name = ANY(%s) AND machine.refused_at IS NOT NULL)
 FROM unnest(%s::text[], %s::text[]) AS asked (project, session)
 LEFT JOIN access_project project ON project.name = asked.project
 LEFT JOIN runs_run run ON run.project_id = project.id AND run.session_id = asked.session AND run.session_id <> ''
@@ -272,20 +281,28 @@ LEFT JOIN LATERAL (
 """
 
 
-def _known_sessions(asked: set[tuple[str, str]]) -> dict[tuple[str, str], _Known]:
-    known = {}
+def _known_sessions(caller: Caller, events: Collection[_Event]) -> tuple[dict[tuple[str, str], _Known], set[str]]:
+    """What is known of the events' sessions, and the names of those machines of the caller's that are refused."""
+    known: dict[tuple[str, str], _Known] = {}
+    refused: set[str] = set()
+    asked = {(event.project, event.session_id) for event in events}
     if not asked:
-        return {}
+        return known, refused
+    machines = sorted({event.machine for event in events if event.machine})
     with connection.cursor() as cursor:
-        cursor.execute(SESSIONS, [[project for project, _ in asked], [session for _, session in asked]])
+        cursor.execute(
+            SESSIONS,
+            [holder_of(caller), machines, [project for project, _ in asked], [session for _, session in asked]],
+        )
         for row in cursor.fetchall():
+            refused.update(row[12] or ())
             owners = [(row[4], row[5])] if row[3] else []
             owners += [(row[8], row[9])] if row[7] else []
             ended = row[11] if row[7] and row[10] == CapturedKind.SESSION_END else None
             if not row[7] or (row[6] is not None and row[6] >= row[11]):
                 ended = max(filter(None, (ended, row[6])), default=None)
             known[row[0], row[1]] = _Known(row[2], owners, ended)
-    return known
+    return known, refused
 
 
 def _judge(caller: Caller, event: _Event, known: _Known) -> Kept | None:

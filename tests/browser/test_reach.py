@@ -20,7 +20,7 @@ OWNERS_OR_OBJECTS = frozenset(
     {
         *("reprice", "costs", "reference", "run", "requirement", "requirement-edit", "requirement-history"),
         *("memory", "memory-edit", "memory-history", "comment-edit", "client-revoke", "hygiene-link", "hygiene-mend"),
-        *("connect-waiting", "machine-revoke"),
+        *("connect-waiting", "machine-revoke", "machine-rename"),
     }
 )
 SERIOUS = ("serious", "critical")

@@ -7,9 +7,25 @@ import pytest
 from django.utils import timezone
 
 from access.callers import caller_for_member
-from access.errors import Conflict, Forbidden, NotFound
+from access.errors import Conflict, Forbidden, Invalid, NotFound
 from access.roles import Role
-from runs.machines import FIRST_EVENT_WITHIN, find_machine, first_event_of, machines_seen_by, revoke_machine
+from runs.machines import (
+    FIRST_EVENT_WITHIN,
+    MachineRefused,
+    allow_machine,
+    find_machine,
+    first_event_of,
+    forget_machine,
+    machines_seen_by,
+    may_allow,
+    name_told,
+    note_machine,
+    refuse_machine,
+    rename_machine,
+    require_allowed,
+    revoke_machine,
+    sharing_token,
+)
 from runs.models import CapturedEvent, Machine
 from tests.conftest import make_person
 
@@ -50,6 +66,114 @@ def test_a_machine_is_revoked_once(collaborator):
     revoke_machine(caller, machine)
     with pytest.raises(Conflict, match="carl is shut out already"):
         revoke_machine(caller, machine)
+
+
+def second_of(machine, name="second", **more):
+    return Machine.objects.create(holder=machine.holder, name=name, member=machine.member, token=machine.token, **more)
+
+
+def test_who_shares_a_token_is_told_apart_from_who_is_refused_or_has_another(collaborator, owner):
+    machine = machine_of(collaborator)
+    assert sharing_token(machine) == []
+    second = second_of(machine)
+    second_of(machine, "third", refused_at=timezone.now())
+    machine_of(owner)
+    assert sharing_token(machine) == [second]
+    Machine.objects.filter(pk=second.pk).update(token=None)
+    assert sharing_token(machine) == []
+
+
+def test_a_refused_machine_is_known_by_its_clients_name_and_holder_alone(owner, collaborator, stranger):
+    machine, caller = machine_of(collaborator), collaborator.caller
+    machine_of(owner), machine_of(stranger)
+    require_allowed(caller, "carl")
+    refused = refuse_machine(caller_for_member(collaborator.member), machine)
+    assert (refused.refused_by, refused.token.state) == (collaborator.member, "active")
+    for told in ("carl", "  carl\n"):
+        with pytest.raises(MachineRefused, match="The machine 'carl' is refused here"):
+            require_allowed(caller, told)
+    # Its name is its client's word: another one, or none, is let in.
+    for told in ("anvil", "", "CARL"):
+        require_allowed(caller, told)
+    for person in (owner, stranger):
+        require_allowed(person.caller, "carl")
+    with pytest.raises(Conflict, match="carl is shut out already"):
+        refuse_machine(caller_for_member(collaborator.member), machine)
+    allow_machine(caller_for_member(collaborator.member), machine)
+    require_allowed(caller, "carl")
+    with pytest.raises(Conflict, match="carl is not refused"):
+        allow_machine(caller_for_member(collaborator.member), machine)
+
+
+def test_a_secret_in_a_machines_name_is_masked_and_refused_all_the_same(collaborator):
+    told = "anvil ghp_" + "a1B2c3D4" * 5
+    machine_of(collaborator)
+    Machine.objects.update(name=name_told(told), refused_at=timezone.now())
+    with pytest.raises(MachineRefused, match=r"'anvil \[masked: github token\]'"):
+        require_allowed(collaborator.caller, told)
+
+
+def test_who_may_refuse_allow_and_rename(owner, collaborator, stranger, app):
+    machine = machine_of(collaborator)
+    lead = caller_for_member(make_person("ada", Role.ADMIN, app).member)
+    mine, olga, sven = (caller_for_member(person.member) for person in (collaborator, owner, stranger))
+    verbs = (refuse_machine, allow_machine, lambda caller, found: rename_machine(caller, found, "x"))
+    for verb in verbs:
+        with pytest.raises(NotFound):
+            verb(sven, machine)
+        with pytest.raises(Forbidden):
+            verb(lead, machine)
+    refuse_machine(olga, machine)
+    # What an owner refused, an owner allows.
+    with pytest.raises(Forbidden):
+        allow_machine(mine, machine)
+    assert [may_allow(caller, Machine.objects.get()) for caller in (olga, mine, lead, sven)] == [
+        *(True, False, False, False),
+    ]
+    allow_machine(olga, machine)
+    refuse_machine(mine, machine)
+    allow_machine(olga, machine)
+    machine.refresh_from_db()
+    assert (machine.refused_at, machine.refused_by, machine.display_name) == (None, None, "")
+
+
+def test_a_refused_machine_cannot_be_forgotten_into_being_let_in(collaborator):
+    machine, caller = machine_of(collaborator), caller_for_member(collaborator.member)
+    refuse_machine(caller, machine)
+    with pytest.raises(Conflict, match="carl is refused; off the list it would be let in"):
+        forget_machine(caller, machine.pk)
+    allow_machine(caller, machine)
+    forget_machine(caller, machine.pk)
+    assert not Machine.objects.exists()
+
+
+def test_a_renamed_machine_is_recognised_by_what_its_client_says(collaborator, app):
+    machine, caller = machine_of(collaborator), caller_for_member(collaborator.member)
+    assert str(rename_machine(caller, machine, "  The  laptop ")) == "The laptop"
+    told = event(collaborator.token, app, timedelta())
+    told.machine, told.member, told.agent = "carl", collaborator.member, "codex"
+    assert note_machine([told]) == machine
+    kept = Machine.objects.get()
+    assert (kept.name, str(kept), kept.agents) == ("carl", "The laptop", ["codex"])
+    refuse_machine(caller, machine)
+    with pytest.raises(MachineRefused):
+        require_allowed(collaborator.caller, "carl")
+    require_allowed(collaborator.caller, "The laptop")
+    for name in ("carl", ""):
+        assert rename_machine(caller, machine, name).display_name == ""
+
+
+def test_two_machines_of_one_holder_are_not_called_alike(owner, collaborator):
+    machine, caller = machine_of(collaborator), caller_for_member(collaborator.member)
+    second_of(machine, display_name="desk")
+    for taken in ("second", "desk"):
+        with pytest.raises(Conflict, match=f"Another machine is called {taken} already"):
+            rename_machine(caller, machine, taken)
+    with pytest.raises(Invalid, match="name: has 61 characters; at most 60 fit"):
+        rename_machine(caller, machine, "x" * 61)
+    rename_machine(caller_for_member(owner.member), machine_of(owner), "desk")
+    assert set(Machine.objects.values_list("display_name", flat=True)) == {"", "desk"}
+    assert Machine.objects.filter(display_name="desk").count() == 2
 
 
 def test_the_first_event_of_a_token_is_the_earliest_within_a_day(owner, collaborator, app):

@@ -91,6 +91,14 @@ def test_a_refused_token_keeps_the_events_and_tells(portal):
     assert len(spool.waiting()) == 1
 
 
+def test_a_portal_that_refuses_what_is_sent_is_quoted_and_the_events_wait(portal):
+    keep(1)
+    portal.failures = [403]
+    assert sending.send_waiting().problem == "The portal refused what was sent (403): no"
+    assert len(spool.waiting()) == 1
+    assert sending.send_waiting() == sending.Sent(1, 0)
+
+
 def test_what_the_portal_calls_wrong_is_let_go_and_holds_nothing_up(portal):
     keep(1)
     keep(2, is_refused=True)

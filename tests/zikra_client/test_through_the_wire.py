@@ -18,10 +18,14 @@ import pytest
 from django.db import connection
 from pytest_django.live_server_helper import LiveServer
 
+from access.callers import caller_for_member
 from api.client_file import client_file
 from memories.session_pages import write_due_pages
 from runs.capture.working import work_waiting
+from runs.handoffs import begin
+from runs.machines import allow_machine, refuse_machine
 from runs.models import CapturedEvent, Handoff, Run
+from runs.models import Machine as Known
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WAIT_SECONDS = 60
@@ -189,6 +193,32 @@ def test_a_spool_that_two_senders_drain_at_once_arrives_once(machine, portal, ap
     assert len({event.ingest_key for event in events}) == 24
 
 
+def test_a_refused_machine_keeps_its_events_and_brings_them_when_it_is_allowed_again(
+    machine, portal, app, collaborator
+):
+    zikra = [sys.executable, str(machine.home / ".zikra" / "client" / "zikra")]
+    machine.hook("SessionStart", source="startup")
+    wait_for(lambda: CapturedEvent.objects.count() == 1)
+    work_waiting()
+    known = Known.objects.get(name="anvil")
+    Known.objects.create(holder=known.holder, name="second", member=known.member, token=known.token)
+    refuse_machine(caller_for_member(collaborator.member), known)
+    begin(collaborator.caller, app, "Round the sums")
+    assert machine.hook("SessionStart", source="startup", session_id="s2") == b""
+    machine.hook("UserPromptSubmit", prompt="Go on")
+    machine.waits_for(2)
+    machine.nobody_sends()
+    refusal = "The machine 'anvil' is refused here. Allow it again on the portal's Connect page."
+    assert f"The portal refused what was sent (403): {refusal}" in machine.run([*zikra, "status"]).stdout.decode()
+    doctor = machine.run(f"{sys.executable} {zikra[1]} doctor || true").stdout.decode()
+    assert "The machine 'anvil' is refused here." in doctor.splitlines()[0]
+    assert (CapturedEvent.objects.count(), Handoff.objects.get().state) == (1, "open")
+
+    allow_machine(caller_for_member(collaborator.member), known)
+    machine.run([*zikra, "send"])
+    assert (machine.spool(), CapturedEvent.objects.count()) == ([], 3)
+
+
 # --- secrets ---------------------------------------------------------------------------------------------------------
 
 
@@ -219,6 +249,13 @@ def planted():
         "CLIENT_SECRET={}": word(30),
         "DB_PASSWORD={}": word(30),
         '{{"password": "{}"}}': word(30),
+        # Of a private key's path the directories are told too.
+        "ssh -i /home/{}/.ssh/id_ed25519 host": word(12),
+        "ssh -i ~/.ssh/{} host": word(12),
+        '{{"file_path": "/srv/{}/site.pem"}}': word(12),
+        "openssl pkcs12 -in certs/{}.p12 -nodes": word(12),
+        "C:/{}/client.pfx": word(12),
+        "/etc/ssl/private/{}.key": word(12),
     }
     told = [(form.format(secret), [secret]) for form, secret in plain.items()]
     told.append((f"eyJ{jwt[0]}.eyJ{jwt[1]}.{jwt[2]}", jwt))
@@ -279,13 +316,16 @@ def test_no_secret_of_any_kind_gets_through(machine, portal, app, collaborator, 
         machine.hook(
             "PostToolUse", tool_name="Bash", tool_input={"command": f"echo '{text}'"}, tool_response={"stdout": text}
         )
+    key_of = random_word(12)
+    words.append(key_of)
+    machine.hook("PostToolUse", tool_name="Read", tool_input={"file_path": f"/home/{key_of}/.ssh/id_ed25519"})
     machine.hook("PostToolUse", tool_name="Bash", tool_input={"command": "env"}, tool_response=flooded(texts, 6_000))
     machine.hook(
         "PostToolUse", tool_name="Bash", tool_input={"command": "env"}, error=flooded(texts, 6_000), is_error=True
     )
     machine.hook("Stop", last_assistant_message=flooded(texts, 6_000), transcript_path=str(transcript))
     machine.hook("SessionEnd", reason="other", transcript_path=str(transcript))
-    count = 1 + 2 * (len(texts) + 1) + 4
+    count = 1 + 2 * (len(texts) + 1) + 5
     machine.waits_for(count)
     machine.nobody_sends()
     assert leaks(files_below(tmp_path / ".zikra"), words) == []

@@ -65,8 +65,10 @@ def test_everything_stands_behind_the_login(client, collaborator):
         CONNECT,
         reverse("connect-waiting", args=[uuid.uuid4()]),
         reverse("machine-revoke", args=[machine.pk]),
+        reverse("machine-rename", args=[machine.pk]),
     ):
         assert client.get(address)["Location"] == f"/accounts/login/?next={address}"
+    assert client.post(reverse("machine-allow", args=[machine.pk]))["Location"] == f"/accounts/login/?next={CONNECT}"
 
 
 def test_each_may_choose_their_own_projects_and_roles_up_to_their_own(client, owner, collaborator, stranger, guest):
@@ -257,12 +259,11 @@ def test_a_row_tells_backlog_trust_role_and_projects(client, collaborator, app):
     assert "Codex does not run its hooks, so nothing of its sessions comes. Start it there" in page
 
 
-def test_revoking_a_machine_shuts_its_token_out_and_is_audited(client, collaborator, app):
+def test_revoking_a_machine_that_has_its_token_alone_revokes_the_token(client, collaborator, app):
     machine = machine_of(collaborator)
-    machine_of(collaborator, "second")
     client.force_login(collaborator.member)
     address = reverse("machine-revoke", args=[machine.pk])
-    assert "and so is “<bdi>second</bdi>”, which speaks with the same token" in body(client.get(address))
+    assert "Its token belongs to it alone" in body(client.get(address))
     answer = client.post(address, follow=True)
     assert "Revoked the token of anvil; it is shut out." in body(answer)
     assert token_for_secret(collaborator.secret) is None
@@ -272,7 +273,126 @@ def test_revoking_a_machine_shuts_its_token_out_and_is_audited(client, collabora
     assert list(deeds.values_list("caller", "outcome", "status")) == [("carl", "done", 200), ("carl", "invalid", 409)]
     assert "off the list</button>" in body(answer)
     client.post(reverse("machine-forget", args=[machine.pk]))
-    assert [machine.name for machine in Machine.objects.all()] == ["second"]
+    assert not Machine.objects.exists()
+
+
+def test_a_machine_that_shares_its_token_is_refused_alone_and_allowed_again(client, collaborator, app):
+    machine = machine_of(collaborator)
+    machine_of(collaborator, "second")
+    machine_of(collaborator, "third", display_name="The desk")
+    client.force_login(collaborator.member)
+    address = reverse("machine-revoke", args=[machine.pk])
+    page = body(client.get(address))
+    assert "Other machines speak with the same token: “<bdi>second</bdi>” and “<bdi>The desk</bdi>”." in page
+    assert "Only revoking the token keeps them out for certain." in page
+    answer = client.post(address, {"what": "machine"}, follow=True)
+    assert "anvil is refused; its token stays good for the others." in body(answer)
+    machine.refresh_from_db()
+    assert (machine.refused_by, machine.token.state) == (collaborator.member, "active")
+    assert ">refused</span>" in body(answer)
+    undo = reverse("machine-allow", args=[machine.pk])
+    # Once in the message as Undo, once in the row.
+    assert body(answer).count(f'action="{undo}"') == 2
+    assert "is refused already" in body(client.get(address))
+    assert "anvil is shut out already." in body(client.post(address, {"what": "machine"}, follow=True))
+    allowed = body(client.post(undo, follow=True))
+    assert "anvil is allowed again; what waits there comes with its next event." in allowed
+    assert "anvil is not refused." in body(client.post(undo, follow=True))
+    machine.refresh_from_db()
+    assert machine.refused_at is None
+    deeds = AuditEntry.objects.filter(command__in=["refuse_machine", "allow_machine"]).order_by("id")
+    assert list(deeds.values_list("command", "outcome", "object_title")) == [
+        *(("refuse_machine", "done", "anvil"), ("refuse_machine", "invalid", "")),
+        *(("allow_machine", "done", "anvil"), ("allow_machine", "invalid", "")),
+    ]
+
+
+def test_a_shared_token_is_revoked_for_all_where_the_reader_says_so(client, collaborator, app):
+    machine = machine_of(collaborator)
+    machine_of(collaborator, "second")
+    machine_of(collaborator, "third")
+    client.force_login(collaborator.member)
+    answer = client.post(reverse("machine-revoke", args=[machine.pk]), {"what": "token"}, follow=True)
+    assert "Revoked the token of anvil; it is shut out, and so are second and third." in body(answer)
+    assert token_for_secret(collaborator.secret) is None
+
+
+def test_the_last_machine_of_a_token_that_is_not_refused_is_revoked_with_it(client, collaborator, app):
+    machine = machine_of(collaborator)
+    second = machine_of(collaborator, "second")
+    client.force_login(collaborator.member)
+    client.post(reverse("machine-revoke", args=[second.pk]))
+    assert "Its token belongs to it alone" in body(client.get(reverse("machine-revoke", args=[machine.pk])))
+    client.post(reverse("machine-revoke", args=[machine.pk]))
+    assert token_for_secret(collaborator.secret) is None
+    # What is refused stays on the list until it is allowed again.
+    page = body(client.get(CONNECT))
+    assert (page.count("off the list</button>"), page.count("again</button>")) == (1, 1)
+    told = body(client.post(reverse("machine-forget", args=[second.pk]), follow=True))
+    assert "second is refused; off the list it would be let in. Allow it again first." in told
+    told = body(client.post(reverse("machine-allow", args=[second.pk]), follow=True))
+    assert "second is allowed again; it needs a new line, for its token is over." in told
+    client.post(reverse("machine-forget", args=[second.pk]))
+    assert [machine.name for machine in Machine.objects.all()] == ["anvil"]
+
+
+def test_what_an_owner_refused_its_holder_does_not_allow(client, owner, collaborator, app):
+    machine = machine_of(collaborator)
+    machine_of(collaborator, "second")
+    allow = reverse("machine-allow", args=[machine.pk])
+    client.force_login(owner.member)
+    assert allow in body(client.post(reverse("machine-revoke", args=[machine.pk]), follow=True))
+    client.force_login(collaborator.member)
+    assert allow not in body(client.get(CONNECT))
+    assert "it needs the role owner" in body(client.post(allow, follow=True))
+    client.force_login(owner.member)
+    assert "anvil is allowed again" in body(client.post(allow, follow=True))
+
+
+def test_a_machine_is_renamed_and_the_undo_gives_it_its_former_name(client, collaborator, app):
+    machine = machine_of(collaborator)
+    address = reverse("machine-rename", args=[machine.pk])
+    client.force_login(collaborator.member)
+    assert "Its client reports as “<bdi>anvil</bdi>” and goes on doing so" in body(client.get(address))
+    answer = body(client.post(address, {"name": " The <i>forge</i> "}, follow=True))
+    assert "anvil is called The &lt;i&gt;forge&lt;/i&gt; now." in answer
+    assert "reports as <bdi>anvil</bdi>" in answer
+    assert f'action="{address}?name="' in answer
+    second = body(client.post(address, {"name": "Forge"}, follow=True))
+    undo = re.search(rf'action="({address}\?name=[^"]+)"', second)[1]
+    assert "Forge is called The &lt;i&gt;forge&lt;/i&gt; now." in body(client.post(undo, follow=True))
+    assert "It is called" in body(client.post(undo, follow=True))
+    assert "called anvil now." in body(client.post(f"{address}?name=", follow=True))
+    machine.refresh_from_db()
+    assert (machine.name, machine.display_name) == ("anvil", "")
+    assert "name: has 61 characters" in body(client.post(address, {"name": "x" * 61}, follow=True))
+    done = AuditEntry.objects.filter(command="rename_machine").order_by("id").values_list("outcome", "object_title")
+    assert [outcome for outcome, _ in done] == ["done"] * 5 + ["invalid"]
+
+
+def test_who_may_rename_and_allow(client, machines, owner, collaborator, stranger, guest, app):
+    lead = make_person("ada", Role.ADMIN, app)
+    Machine.objects.update(refused_at=timezone.now())
+    carls = machines["carl"]
+    codes = {}
+    for person in (lead, stranger, guest, collaborator, owner):
+        client.force_login(person.member)
+        name = person.member.username
+        addresses = [reverse(f"machine-{deed}", args=[carls.pk]) for deed in ("rename", "allow")]
+        codes[name] = ([client.post(address, {"name": name}).status_code for address in addresses], str(carls))
+        carls.refresh_from_db()
+        codes[name] = (codes[name][0], str(carls), carls.refused_at is None)
+        Machine.objects.filter(pk=carls.pk).update(refused_at=timezone.now())
+    assert codes == {
+        "ada": ([302, 302], "carls", False),
+        "sven": ([404, 404], "carls", False),
+        "gus": ([404, 404], "carls", False),
+        "carl": ([302, 302], "carl", True),
+        "olga": ([302, 302], "olga", True),
+    }
+    client.force_login(lead.member)
+    assert "is renamed by whose it is" in body(client.get(reverse("machine-rename", args=[carls.pk])))
+    assert ">Rename<span" not in body(client.get(CONNECT))
 
 
 def test_an_owner_revokes_anybodys_and_an_admin_only_their_own(client, machines, owner, stranger, collaborator, app):

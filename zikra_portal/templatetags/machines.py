@@ -9,6 +9,7 @@ from access.appearance import CONNECTION_LOOKS, scope_in_words, state_label
 from access.callers import Caller
 from access.moments import length_in_words
 from access.tokens import may_revoke
+from runs.machines import may_allow, may_look_after
 from runs.models import Machine, holder_of
 from zikra_portal.connect_page import agent_label
 
@@ -50,9 +51,10 @@ def token_reach(machine: Machine) -> str:
 
 @register.filter
 def machine_state(machine: Machine) -> SafeString:
-    """Whether its token opens the door, as a word and a shape."""
+    """Whether its token opens the door, and the door lets it in, as a word and a shape."""
     state = machine.token.state if machine.token else "revoked"
-    word = "connected" if state == "active" else state
+    is_refused = state == "active" and machine.refused_at is not None
+    word = "refused" if is_refused else "connected" if state == "active" else state
     return state_label(word, CONNECTION_LOOKS.get(word, ""))
 
 
@@ -64,6 +66,18 @@ def revocable_by(machine: Machine, caller: Caller) -> bool:
 
 @register.filter
 def forgettable_by(machine: Machine, caller: Caller) -> bool:
-    """Whether the reader may take it off the list: their own, when it is shut out."""
+    """Whether the reader may take it off the list: their own, when its token is over and nobody refused it."""
     is_out = machine.token is None or machine.token.state != "active"
-    return is_out and machine.holder == holder_of(caller)
+    return is_out and machine.refused_at is None and machine.holder == holder_of(caller)
+
+
+@register.filter
+def allowable_by(machine: Machine, caller: Caller) -> bool:
+    """Whether it is refused, and the reader may let it in again."""
+    return machine.refused_at is not None and may_allow(caller, machine)
+
+
+@register.filter
+def renamable_by(machine: Machine, caller: Caller) -> bool:
+    """Whether the reader may give it another name."""
+    return may_look_after(caller, machine)
