@@ -69,6 +69,8 @@ PAGES = (
     Shot("search", "/search/?q=stock"),
     Shot("notifications", "/notifications/"),
     Shot("clients", "/clients/"),
+    Shot("connect", "/connect/", scroll_to="#machines"),
+    Shot("handoffs", "/handoffs/"),
     Shot("admin", "/admin/"),
 )
 IN_DOCS = {

@@ -20,6 +20,7 @@ class Known:
     active_run: Any
     connection: Any
     machine: Any
+    sharing_machine: Any
 
 
 def _with(path: str, **words: Any) -> str:
@@ -67,7 +68,10 @@ PAGES: dict[str, Callable[[Known], list[str]]] = {
     "client-revoke": lambda known: [f"/clients/{known.connection.pk}/revoke/"],
     "connect": lambda known: ["/connect/", _with("/connect/", project=known.project)],
     "connect-waiting": lambda known: [f"/connect/{known.machine.token_id}/"],
-    "machine-revoke": lambda known: [f"/connect/machines/{known.machine.pk}/revoke/"],
+    "machine-rename": lambda known: [f"/connect/machines/{known.machine.pk}/rename/"],
+    "machine-revoke": lambda known: [
+        f"/connect/machines/{machine.pk}/revoke/" for machine in (known.machine, known.sharing_machine)
+    ],
     "handoffs": lambda known: [
         *("/handoffs/", "/handoffs/?state=accepted", "/handoffs/?state=expired"),
         _with("/handoffs/", project=known.project),

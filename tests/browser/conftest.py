@@ -27,6 +27,7 @@ from access.tokens import make_own_token
 from memories.models import Memory, MemoryLink
 from requirements_pipeline.commenting import add_comment
 from requirements_pipeline.models import Requirement
+from runs.machines import sharing_token
 from runs.models import Machine, Run, holder_of
 from tests.browser.addresses import Known
 from zikra_portal.demo.filling import fill_demo
@@ -198,6 +199,7 @@ def _known() -> Known:
         dead_link=MemoryLink.objects.filter(target=None).order_by("target_title").first(),
         connection=connect_a_client(owner),
         machine=connect_a_machine(owner, "anvil", agents=["codex"], untrusted=["codex"], backlog=3, backlog_seconds=90),
+        sharing_machine=next(machine for machine in Machine.objects.filter(refused_at=None) if sharing_token(machine)),
         draft=requirements.filter(state="draft").order_by("title").first(),
         memory=memories.annotate(linked=Count("incoming_links")).order_by("-linked", "title").first(),
         ended_run=Run.objects.finished().exclude(commits=[]).order_by("-cost_usd").first(),

@@ -9,6 +9,7 @@ import pytest
 from django.apps import apps
 from django.core import serializers
 from django.core.management import CommandError, call_command
+from django.db.models import F
 from django.utils import timezone
 
 from access.callers import system_caller
@@ -22,7 +23,8 @@ from requirements_pipeline.models import Requirement, RequirementMove, Requireme
 from requirements_pipeline.states import MOVES
 from requirements_pipeline.writing import save_requirement
 from runs.budgets import budget_states
-from runs.models import DailyTotal, Dimension, Run, RunUsage
+from runs.machines import sharing_token
+from runs.models import DailyTotal, Dimension, Handoff, Machine, Run, RunUsage
 from runs.recording import log_run
 from zikra_portal.demo.filling import fill_demo
 from zikra_portal.demo.material import PROJECTS
@@ -68,7 +70,8 @@ def test_the_demo_is_a_whole_month_and_goes_without_a_trace(monkeypatch):
     now = timezone.now()
 
     memories_made = filled.counts.pop("memories")
-    assert filled.counts == {"projects": 4, "members": 8, "requirements": 60, "runs": 300}
+    machines_noted = filled.counts.pop("machines")
+    assert filled.counts == {"projects": 4, "members": 8, "requirements": 60, "runs": 300, "handoffs": 5}
     assert 480 <= memories_made <= 520
     assert {member.role for member in Member.objects.filter(is_demo=True)} == set(Role.values)
     assert all(
@@ -126,6 +129,21 @@ def test_the_demo_is_a_whole_month_and_goes_without_a_trace(monkeypatch):
     shares = {state.budget.project.name: state.share for state in budget_states(OPERATOR)}
     assert set(shares) == {"demo-shop", "demo-dispatch", "demo-platform"}
     assert shares["demo-shop"] < Decimal("0.8")
+
+    assert Counter(Handoff.objects.values_list("state", flat=True)) == {"open": 3, "accepted": 1, "expired": 1}
+    assert Handoff.objects.exclude(assigned_to=None).get().assigned_to.username == "demo-lead"
+    taken = Handoff.objects.get(state="accepted")
+    assert taken.created_at < taken.accepted_at < now
+    assert Run.objects.active().filter(session_id=taken.accepted_session, project=taken.project).exists()
+    assert all(handoff.from_run.finished_at <= now for handoff in Handoff.objects.select_related("from_run"))
+    assert Handoff.objects.filter(created_at__gt=now).count() == 0
+    machines = Machine.objects.all()
+    assert machines_noted == machines.count() == runs.values("machine", "token").distinct().count()
+    assert machines.filter(first_event_at__gte=F("last_event_at")).count() == 0
+    assert machines.filter(last_event_at__gt=now).count() == 0
+    assert machines.refused().count() == machines.exclude(display_name="").count() == 1
+    assert sharing_token(machines.refused().get()) != []
+    assert machines.exclude(untrusted=[]).count() == machines.filter(backlog__gt=0).count() == 1
 
     # Removing finds a project of the portal's own beside it, and leaves it as it is, row for row.
     own_project()

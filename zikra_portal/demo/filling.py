@@ -16,8 +16,9 @@ from requirements_pipeline.models import Requirement
 from runs.budgets import save_budget
 from runs.costs import spent_by_project
 from runs.days import month_of, today
-from runs.models import Run
+from runs.models import Handoff, Machine, Run
 from runs.rollups import roll_up_finished_days
+from zikra_portal.demo.handoffs import HandoffStories, note_machines
 from zikra_portal.demo.material import PROJECTS
 from zikra_portal.demo.memories import MemoryStories
 from zikra_portal.demo.people import DEMO, Team, make_team
@@ -80,7 +81,7 @@ def require_room(*, again: bool) -> None:
 
 
 def _tell(password: str, calendar: Calendar) -> Team:
-    """The whole story: people, wishes, prompts, runs, what became of the wishes, and what was learnt."""
+    """The whole story: people, wishes, prompts, runs, what became of the wishes, what was learnt and left off."""
     team = make_team(password, calendar)
     requirements, runs = RequirementStories(team, calendar), RunStories(team, calendar)
     memories = MemoryStories(team, calendar)
@@ -99,6 +100,8 @@ def _tell(password: str, calendar: Calendar) -> Team:
         memories.curate(project, memories.write(project))
         memories.link(project, stories[project.name])
         memories.give_to_runs(project)
+    HandoffStories(team, calendar).leave(stories)
+    note_machines(team)
     return team
 
 
@@ -119,4 +122,6 @@ def _counts(team: Team) -> dict[str, int]:
         "memories": Memory.objects.filter(project_id__in=ids).count(),
         "requirements": Requirement.objects.filter(project_id__in=ids).count(),
         "runs": Run.objects.filter(project_id__in=ids).count(),
+        "handoffs": Handoff.objects.filter(project_id__in=ids).count(),
+        "machines": Machine.objects.filter(token__in=[caller.token_id for caller in team.agents.values()]).count(),
     }

@@ -8,7 +8,7 @@ from simple_history.utils import get_history_manager_for_model
 from access.models import AuditEntry, Member, Project, RoleToken
 from api.models import IdempotencyRecord
 from memories.models import Memory, MemoryUse, Posting, Repair
-from runs.models import Run
+from runs.models import Machine, Run
 from zikra_portal.demo.people import DEMO
 
 
@@ -33,7 +33,9 @@ def remove_demo() -> dict[str, int]:
         )
         if not projects and not members and not tokens:
             return {}
+        holders = [*(f"member:{pk}" for pk in members), *(f"token:{pk}" for pk in tokens)]
         gone = _remove_audit(projects, members, tokens)
+        gone["machines"] = Machine.objects.filter(holder__in=holders).delete()[0]
         _remove_what_projects_hold(projects, gone)
         for model, keys in ((RoleToken, tokens), (Member, members), (Project, projects)):
             gone[str(model._meta.verbose_name_plural)] = model._default_manager.filter(pk__in=keys).count()
@@ -41,7 +43,6 @@ def remove_demo() -> dict[str, int]:
             # Deleting writes a last line of history; it goes with the others.
             get_history_manager_for_model(model).filter(**{f"{model._meta.pk.name}__in": keys}).delete()
         _remove_sessions(members)
-        holders = [*(f"member:{pk}" for pk in members), *(f"token:{pk}" for pk in tokens)]
         IdempotencyRecord.objects.filter(holder__in=holders).delete()
     return {name: count for name, count in gone.items() if count}
 
