@@ -167,7 +167,9 @@ def note_machine(events: Sequence[CapturedEvent]) -> Machine | None:
     newest = max(named, key=lambda event: (event.received_at, event.pk))
     holder = f"member:{newest.member_id}" if newest.member_id is not None else f"token:{newest.token_id}"
     machine, _made = Machine.objects.select_for_update().get_or_create(
-        holder=holder, name=newest.machine, defaults={"first_event_at": newest.received_at}
+        holder=holder,
+        name=newest.machine,
+        defaults={"first_event_at": newest.received_at, "last_event_at": newest.received_at},
     )
     told: dict[str, Any] = newest.client if isinstance(newest.client, dict) else {}
     machine.member_id, machine.token_id = newest.member_id, newest.token_id

@@ -10,7 +10,8 @@ from playwright.sync_api import expect
 
 from access.models import RoleToken
 from runs.handoffs import begin
-from runs.models import CapturedEvent, Handoff
+from runs.machines import MachineRefused, require_allowed
+from runs.models import CapturedEvent, Handoff, Machine
 from tests.browser.conftest import PHONE, WALK, WIDE, connect_a_machine, log_in
 
 pytestmark = WALK
@@ -115,6 +116,37 @@ def test_a_member_revokes_a_machine_and_takes_it_off_the_list(open_page, collabo
     expect(page.get_by_role("heading", name="No machine has been heard of yet")).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    ("size", "javascript"), [(WIDE, True), (PHONE, True), (PHONE, False)], ids=["wide", "phone", "no-scripts"]
+)
+def test_a_machine_that_shares_its_token_is_renamed_refused_and_allowed_again(
+    open_page, collaborator, app, size, javascript
+):
+    machine = connect_a_machine(collaborator.member, "anvil", project_names=["app"], agents=["codex"])
+    Machine.objects.create(holder=machine.holder, name="second", member=machine.member, token=machine.token)
+    page = open_page(size, java_script_enabled=javascript)
+    log_in(page, "carl")
+    page.goto("/connect/")
+    page.get_by_role("link", name="Rename anvil").click()
+    page.get_by_label("What it is called here").fill("The forge")
+    page.get_by_role("button", name="Rename").click()
+    expect(page.get_by_text("anvil is called The forge now.")).to_be_visible()
+    row = page.get_by_role("row").filter(has_text="reports as anvil")
+    row.get_by_role("link", name="Revoke The forge").click()
+    expect(page.get_by_role("button", name="Revoke the token for all 2")).to_be_visible()
+    assert page.evaluate(SIDEWAYS) == 0
+    page.get_by_role("button", name="Refuse this machine").click()
+    expect(page.get_by_text("The forge is refused; its token stays good for the others.")).to_be_visible()
+    expect(row.get_by_text("refused", exact=True)).to_be_visible()
+    assert page.evaluate(SIDEWAYS) == 0
+    with pytest.raises(MachineRefused):
+        require_allowed(collaborator.caller, "anvil")
+    row.get_by_role("button", name="Allow again The forge").click()
+    expect(page.get_by_text("The forge is allowed again; what waits there comes with its next event.")).to_be_visible()
+    expect(row.get_by_text("connected")).to_be_visible()
+    require_allowed(collaborator.caller, "anvil")
+
+
 @pytest.mark.parametrize("javascript", [True, False], ids=["scripts", "no-scripts"])
 def test_a_handoff_is_assigned_given_back_and_cancelled(open_page, owner, collaborator, app, javascript):
     begin(collaborator.caller, app, "The export works.", agent="codex", next_steps=["Write the test"])
@@ -128,6 +160,10 @@ def test_a_handoff_is_assigned_given_back_and_cancelled(open_page, owner, collab
     expect(page.get_by_text("Kept for olga.")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("Left to everybody's next session.")).to_be_visible()
+    page.get_by_role("button", name="Accept").click()
+    expect(page.get_by_role("heading", name="No handoff waits")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("The handoff waits for a session again.")).to_be_visible()
     page.get_by_text("Cancel…").click()
     page.get_by_label("Why (may stay empty)").fill("Done by hand.")
     page.get_by_role("button", name="Cancel the handoff").click()
