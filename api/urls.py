@@ -10,6 +10,8 @@ from api import client_file
 from api.capture import views as capture
 from api.mcp.view import mcp
 from api.oauth import endpoints, metadata, registration
+from api.plugin import views as plugin
+from api.plugin.files import REPOSITORY
 from api.views import WebhookView
 
 # Public. Each command's name is the only value of its `command`, which the default hooks would make a component of its own.
@@ -23,6 +25,8 @@ urlpatterns = [
     path("handoff", capture.handoff, name="handoff"),
     path("identity", capture.identity, name="identity"),
     path("connect.py", client_file.connect, name="connect-file"),
+    path(f"{REPOSITORY}/info/refs", plugin.refs, name="plugin-refs"),
+    path(f"{REPOSITORY}/git-upload-pack", plugin.pack, name="plugin-pack"),
     path("mcp", mcp, name="mcp"),
     path("mcp/", mcp),
     path("api/schema/", SpectacularAPIView.as_view(**SCHEMA), name="schema"),

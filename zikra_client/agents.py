@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from zikra_client import places
 from zikra_client.json_editing import value_at, with_element, with_member, without_elements, without_member
 
-HOOK_PROGRAM = "zikra-hook"
 # A hook takes a fraction of a second; a machine that is busy may take longer, and the agent waits no longer than this.
 HOOK_SECONDS = 10
 # Codex warns at each start of a hook that may hold up its end for longer.
@@ -168,12 +167,12 @@ def is_ours(entry: Any) -> bool:
         return any(is_ours(value) for value in entry.values())
     if isinstance(entry, list):
         return any(is_ours(value) for value in entry)
-    return isinstance(entry, str) and f"/{HOOK_PROGRAM}" in entry
+    return isinstance(entry, str) and f"/{places.HOOK_PROGRAM}" in entry
 
 
 def hook_command(agent: str, event: str) -> str:
     """The command line of a hook; it holds no secret."""
-    words = [sys.executable or "python3", "-I", "-S", places.path_of("client", HOOK_PROGRAM), agent, event]
+    words = [sys.executable or "python3", "-I", "-S", places.path_of("client", places.HOOK_PROGRAM), agent, event]
     return " ".join(shlex.quote(word) for word in words)
 
 
@@ -286,7 +285,7 @@ def _zed(agent: Agent, connection: Connection) -> list[Change]:
 
 def opencode_plugin() -> str:
     """The plugin file for OpenCode, which tells its events to the same hook program."""
-    program = [sys.executable or "python3", "-I", "-S", places.path_of("client", HOOK_PROGRAM), "opencode"]
+    program = [sys.executable or "python3", "-I", "-S", places.path_of("client", places.HOOK_PROGRAM), "opencode"]
     return OPENCODE_PLUGIN.replace("PROGRAM", str([*program]).replace("'", '"'))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from zikra_client import VERSION, installing, places, spool
+from zikra_client import VERSION, installing, places, plugin, spool
 from zikra_client.agents import AGENTS, Agent, Connection
 from zikra_client.codex_trust import untrusted_events
 from zikra_client.sending import ask, send_waiting
@@ -213,33 +213,31 @@ def _check_portal() -> list[tuple[bool, str]]:
 
 def _check_agents() -> list[tuple[bool, str]]:
     connection = Connection(str(places.settings().get("server", "")), places.token())
-    checks = []
-    for agent in AGENTS:
-        if not agent.is_used():
-            continue
-        edits = installing.edits_for([agent], connection)
-        problems = [edit.problem for edit in edits if edit.problem]
-        missing = [edit.file for edit in edits if edit.is_needed]
-        if problems or missing:
-            checks.append(
-                (
-                    False,
-                    problems[0] if problems else f"{agent.label}: {missing[0]} lacks entries; run the installer again",
-                )
-            )
-            continue
-        seen = _last_seen(agent.name)
-        waiting = untrusted_events() if agent.name == "codex" else []
-        if waiting:
-            words = f"{agent.label}: skips hooks that nobody has trusted ({', '.join(waiting)})"
-            checks.append((False, f"{words}; start codex and say yes, or trust them under /hooks"))
-        elif agent.hooked and seen is None:
-            checks.append((True, f"{agent.label}: wired, and has told nothing yet"))
-        else:
-            checks.append(
-                (True, f"{agent.label}: wired" + (f", last heard of {_length(time.time() - seen)} ago" if seen else ""))
-            )
+    checks = [_check_agent(agent, connection) for agent in AGENTS if agent.is_used()]
     return checks or [(False, "no agent was found on this machine")]
+
+
+def _check_agent(agent: Agent, connection: Connection) -> tuple[bool, str]:
+    edits = installing.edits_for([agent], connection)
+    problems = [edit.problem for edit in edits if edit.problem]
+    missing = [edit.file for edit in edits if edit.is_needed]
+    wired = "wired by its plugin" if missing and _has_plugin(agent) else "wired"
+    if problems:
+        return False, problems[0]
+    if missing and wired == "wired":
+        return False, f"{agent.label}: {missing[0]} lacks entries; run the installer again"
+    seen = _last_seen(agent.name)
+    waiting = untrusted_events() if agent.name == "codex" else []
+    if waiting:
+        words = f"{agent.label}: skips hooks that nobody has trusted ({', '.join(waiting)})"
+        return False, f"{words}; start codex and say yes, or trust them under /hooks"
+    if agent.hooked and seen is None:
+        return True, f"{agent.label}: {wired}, and has told nothing yet"
+    return True, f"{agent.label}: {wired}" + (f", last heard of {_length(time.time() - seen)} ago" if seen else "")
+
+
+def _has_plugin(agent: Agent) -> bool:
+    return agent.name == "claude-code" and plugin.is_enabled()
 
 
 def _check_spool() -> tuple[bool, str]:
@@ -259,7 +257,10 @@ def _wired() -> list[str]:
         agent.label
         for agent in AGENTS
         if agent.is_used()
-        and not any(edit.is_needed or edit.problem for edit in installing.edits_for([agent], connection))
+        and (
+            _has_plugin(agent)
+            or not any(edit.is_needed or edit.problem for edit in installing.edits_for([agent], connection))
+        )
     ]
 
 

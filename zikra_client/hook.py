@@ -56,6 +56,8 @@ def _handle(agent: str, word: str, payload: dict[str, Any], size: int) -> None:
         return
     if place.leaves_out(directory_of(payload)) or place.leaves_out(_file_of(payload)):
         return
+    if name == "session-end" and _is_no_session(payload):
+        return
     _note_seen(agent)
     if name in ENDS_A_TURN or size > QUICK_BYTES:
         # Reading the transcript, or masking a flood, happens behind the agent's back.
@@ -69,9 +71,27 @@ def _handle(agent: str, word: str, payload: dict[str, Any], size: int) -> None:
     event = read_event(agent, word, payload, now_ms=now_ms)
     spool.keep(event, place)
     if name == "session-start":
+        if event.session_id:
+            _note_session(event.session_id)
         _say_context(event, payload, place)
     if _is_child():
         _send()
+
+
+def _note_session(session_id: str) -> None:
+    """Remember that the session's beginning was told."""
+    path = places.marks_of(session_id)
+    places.make_private(os.path.dirname(path))
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, places.PRIVATE_FILE))
+
+
+def _is_no_session(payload: dict[str, Any]) -> bool:
+    """Whether this is the end of something that never began: Claude Code tells one after `claude mcp list` and its like,
+    with the name of a transcript that nobody wrote."""
+    transcript = payload.get("transcript_path")
+    if not isinstance(transcript, str) or not transcript or os.path.exists(transcript):
+        return False
+    return not os.path.exists(places.marks_of(session_of(payload)))
 
 
 def _take_turn(session_id: str) -> int:

@@ -82,7 +82,7 @@ def write_client(sources: Mapping[str, str]) -> None:
                 os.unlink(path)
     for name, source in sources.items():
         _write_if_new(os.path.join(folder, name), source)
-    _write_if_new(places.path_of("client", agents.HOOK_PROGRAM), PROGRAM.format(module="hook"))
+    _write_if_new(places.path_of("client", places.HOOK_PROGRAM), PROGRAM.format(module="hook"))
     _write_if_new(places.path_of("client", "zikra"), PROGRAM.format(module="connecting"))
 
 

@@ -7,6 +7,8 @@ import os
 from typing import Any
 
 PRIVATE_FILE, PRIVATE_DIRECTORY = 0o600, 0o700
+# What agents' settings start; by this word an entry of ours is known.
+HOOK_PROGRAM = "zikra-hook"
 
 
 def home() -> str:
@@ -41,6 +43,12 @@ def write_private(path: str, text: str, *, durable: bool = False) -> None:
     except BaseException:
         os.unlink(draft)
         raise
+
+
+def marks_of(session_id: str) -> str:
+    """The file of a session that a hook has told of: how far its transcript has been read."""
+    name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in session_id)[:100]
+    return path_of("transcripts", f"{name}.json")
 
 
 def read_json(path: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from zikra_client.events import shortened
 from zikra_client.masking import mask, mask_all
-from zikra_client.places import path_of, read_json, write_private
+from zikra_client.places import marks_of, read_json, write_private
 
 # One event carries so much; what is left is sent with the next one.
 LINES_AT_MOST, BYTES_AT_MOST = 2_000, 24 * 1024 * 1024
@@ -42,7 +42,7 @@ def usage_since_last_time(agent: str, session_id: str, transcript: str) -> list[
     """
     if not transcript or not session_id:
         return []
-    marks_path = path_of("transcripts", f"{_as_file_name(session_id)}.json")
+    marks_path = marks_of(session_id)
     marks = read_json(marks_path)
     parts = []
     for path in _files(agent, transcript):
@@ -164,7 +164,3 @@ def _gemini(told: dict[str, Any]) -> dict[str, Any] | None:
 
 def _only(held: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: held[name] for name in names if name in held}
-
-
-def _as_file_name(session_id: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in session_id)[:100]

@@ -25,6 +25,7 @@ from access.roles import ROLE_ORDER, Role
 from access.tokens import NewToken, make_own_token
 from api.addresses import portal_address
 from api.client_file import client_digest
+from api.plugin.files import REPOSITORY
 from runs.machines import (
     allow_machine,
     find_machine,
@@ -39,6 +40,7 @@ from runs.machines import (
 )
 from runs.models import MACHINE_NAME_LENGTH, CapturedEvent, Machine
 from zikra_client.agents import AGENTS
+from zikra_client.plugin import PLUGIN
 from zikra_portal.consent_page import ROLE_WORDS
 from zikra_portal.deeds import Done, answer, attempt, deed_view
 from zikra_portal.frame import frame_of
@@ -102,9 +104,11 @@ class ConnectForm(forms.Form):
 
 @dataclass(frozen=True)
 class Line:
-    """What the reader runs. run: with the token, shown once; check: fetches the file and compares its SHA-256."""
+    """What the reader runs. run: with the token, shown once; plugin: the same for Claude Code alone, as its plugin;
+    check: fetches the file and compares its SHA-256."""
 
     run: str
+    plugin: str
     check: str
     digest: str
     file: str
@@ -116,8 +120,10 @@ def line_for(portal: str, secret: str, agents: list[str], project: str) -> Line:
     words = ["--token", secret, *(word for name in agents for word in ("--agent", name))]
     words += ["--project", project] if project else []
     digest = client_digest(portal)
+    marketplace = shlex.quote(f"{portal}/{REPOSITORY}")
     return Line(
         run=f"curl -fsSL {shlex.quote(file)} | python3 - {shlex.join(words)}",
+        plugin=f"claude plugin marketplace add {marketplace}\nclaude plugin install {PLUGIN} --config token={secret}",
         check=f'curl -fsSL {shlex.quote(file)} -o connect.py && echo "{digest}  connect.py" | sha256sum --check',
         digest=digest,
         file=file,
@@ -162,6 +168,7 @@ def _line_made(request: HttpRequest, form: ConnectForm) -> HttpResponse:
         "line": line_for(portal_address(request), new.secret, asked["agents"], asked["project"]),
         "agents": [agent for agent in AGENTS if agent.name in asked["agents"]],
         "project": asked["project"],
+        "offers_plugin": not asked["agents"] or "claude-code" in asked["agents"],
         "writes": new.row.role != Role.GUEST,
         **_waiting_for(new.row),
     }

@@ -2,15 +2,22 @@
 
 import os
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
 
 from memories.models import Memory
 from memories.saving import save_memory
 from tests.agents.installing import npm, programs
+from tests.agents.machine import RUN_SECONDS, WAIT_SECONDS, wait_for
 from tests.conftest import Person
+from zikra_portal.celery import app as celery
 
 # The marks of every file of these tests: `pytestmark = AGENTS`.
 AGENTS = [
@@ -18,9 +25,6 @@ AGENTS = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(npm() is None, reason="npm is missing, which installs the clients"),
 ]
-# A busy machine makes a client of seconds one of minutes.
-RUN_SECONDS = 400
-
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -58,3 +62,38 @@ def run(home) -> Run:
         )
 
     return ran
+
+
+@pytest.fixture
+def worker(live_server, tmp_path) -> Iterator[None]:
+    """A Celery worker as the portal runs it, on this test's database and broker."""
+    cache.clear()
+    celery.control.purge()
+    address = urlsplit(os.environ["DATABASE_URL"])
+    name = str(connection.settings_dict["NAME"])
+    environment = {
+        **os.environ,
+        "DATABASE_URL": urlunsplit(address._replace(path=f"/{name}")),
+        "SECRET_KEY": settings.SECRET_KEY,
+        "DJANGO_SETTINGS_MODULE": "zikra_portal.settings",
+    }
+    with (tmp_path / "worker.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "celery", "-A", "zikra_portal", "worker", "--pool", "solo", "--loglevel", "info"],
+            env=environment, stdout=log, stderr=log,
+        )  # fmt: skip
+        try:
+            wait_for(lambda: b" ready." in (tmp_path / "worker.log").read_bytes(), "the worker is ready")
+            yield
+        finally:
+            process.terminate()
+            process.wait(timeout=WAIT_SECONDS)
+
+
+@pytest.fixture
+def shop(home) -> Path:
+    """A repository that the agents work in."""
+    made = home / "shop"
+    made.mkdir()
+    subprocess.run(["git", "init", "-q", "-b", "main", str(made)], check=True)
+    return made

@@ -18,6 +18,7 @@ PACKAGES = {
     "@anthropic-ai/claude-code": "2.1.197",
     "@openai/codex": "0.169.0",
     "@google/gemini-cli": "0.61.0",
+    "opencode-ai": "1.18.33",
     "@modelcontextprotocol/inspector": "2.12.0",
     # The first line of versions that knows the protocol of 2026-07-28.
     "@modelcontextprotocol/conformance": "0.2.0-alpha.12",

@@ -1,4 +1,4 @@
-"""A server on loopback that answers as three vendors' models do, so that real agents run with no model and no network.
+"""A server on loopback that answers as three vendors' models do, one of them by two protocols, so that real agents run with no model and no network.
 
 It follows a script of tool calls: as long as the script has a step for which no result has come, the answer is a call of
 that tool, under whatever prefix the client gave it; then it says goodbye. Every request is kept for the test to read.
@@ -203,6 +203,43 @@ def _openai_calls(request: dict[str, Any]) -> list[Call]:
     return plain + [Call(tool["name"], {}, space["name"]) for space in spaces for tool in space.get("tools") or []]
 
 
+# --- OpenAI's chat completions, which servers of open models speak --------------------------------------------------
+
+
+def chat_tools(request: dict[str, Any]) -> list[str]:
+    """Names of the tools in a request."""
+    return [tool["function"]["name"] for tool in request.get("tools") or []]
+
+
+def chat_results(request: dict[str, Any]) -> list[str]:
+    """What tools answered, as the client told the model."""
+    return [json.dumps(said["content"]) for said in request["messages"] if said["role"] == "tool"]
+
+
+def chat_answer(model: ScriptedModel, request: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The pieces of one answer. Questions without tools are the client's own, such as what to call the session."""
+    done = len(chat_results(request))
+    names = chat_tools(request)
+    step = model.next_step(done)
+    name = offered_name(step.tool, names) if step else None
+    reason, said = "stop", {"role": "assistant", "content": model.goodbye if names else "A scripted session"}
+    if step and name:
+        function = {"name": name, "arguments": json.dumps(step.arguments)}
+        call = {"index": 0, "id": f"call_{done}", "type": "function", "function": function}
+        reason, said = "tool_calls", {"role": "assistant", "content": None, "tool_calls": [call]}
+    piece = {
+        "id": f"chatcmpl-{len(model.requests)}",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": request["model"],
+    }
+    usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+    return [
+        ("", {**piece, "choices": [{"index": 0, "delta": said, "finish_reason": None}]}),
+        ("", {**piece, "choices": [{"index": 0, "delta": {}, "finish_reason": reason}], "usage": usage}),
+    ]
+
+
 # --- Google's generateContent ----------------------------------------------------------------------------------------
 
 
@@ -269,6 +306,8 @@ def _handler(model: ScriptedModel) -> type[BaseHTTPRequestHandler]:
             model.requests.append(request)
             if path.endswith("/responses"):
                 return self.stream(openai_answer(model, request))
+            if path.endswith("/chat/completions"):
+                return self.stream(chat_answer(model, request))
             if path.endswith(("GenerateContent", ":generateContent")):
                 answer = gemini_answer(model, request)
                 return self.stream([("", answer)]) if "stream" in path else self.send(answer)

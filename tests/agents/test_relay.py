@@ -5,110 +5,22 @@ tell; what the next agent then tells its model is read in the request that its m
 """
 
 import json
-import os
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from decimal import Decimal
-from html import unescape
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-from django.conf import settings
-from django.core.cache import cache
-from django.db import connection
 
 from memories.models import Memory
 from runs.models import CapturedEvent, CapturedSession, Handoff, HandoffState, ModelPrice, Run
-from tests.agents.conftest import AGENTS, RUN_SECONDS
-from tests.agents.installing import programs
+from tests.agents.conftest import AGENTS
+from tests.agents.machine import Machine, claude, handoff_heard, spool_of, wait_for, wait_longer_for_context
 from tests.agents.scripted_model import ScriptedModel, Step, scripted_model
-from zikra_portal.celery import app as celery
 
 pytestmark = AGENTS
-WAIT_SECONDS = 90
-
-
-def wait_for(what: Callable[[], object], why: str) -> object:
-    """What the question answers, as soon as that is true."""
-    until = time.monotonic() + WAIT_SECONDS
-    while time.monotonic() < until:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"not within {WAIT_SECONDS} s: {why}")
-
-
-@pytest.fixture
-def worker(live_server, tmp_path) -> Iterator[None]:
-    """A Celery worker as the portal runs it, on this test's database and broker."""
-    cache.clear()
-    celery.control.purge()
-    address = urlsplit(os.environ["DATABASE_URL"])
-    name = str(connection.settings_dict["NAME"])
-    environment = {
-        **os.environ,
-        "DATABASE_URL": urlunsplit(address._replace(path=f"/{name}")),
-        "SECRET_KEY": settings.SECRET_KEY,
-        "DJANGO_SETTINGS_MODULE": "zikra_portal.settings",
-    }
-    with (tmp_path / "worker.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "celery", "-A", "zikra_portal", "worker", "--pool", "solo", "--loglevel", "info"],
-            env=environment, stdout=log, stderr=log,
-        )  # fmt: skip
-        try:
-            wait_for(lambda: b" ready." in (tmp_path / "worker.log").read_bytes(), "the worker is ready")
-            yield
-        finally:
-            process.terminate()
-            process.wait(timeout=WAIT_SECONDS)
-
-
-@pytest.fixture
-def shop(home) -> Path:
-    """A repository that the agents work in."""
-    made = home / "shop"
-    made.mkdir()
-    subprocess.run(["git", "init", "-q", "-b", "main", str(made)], check=True)
-    return made
-
-
-@dataclass(frozen=True)
-class Machine:
-    """A developer's machine: its home, the directory of work, and how programs are started there."""
-
-    home: Path
-    shop: Path
-
-    def environment(self, **more: str) -> dict[str, str]:
-        """Nothing of this machine's but where programs are."""
-        path = os.pathsep.join(
-            [str(programs()), str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]
-        )
-        return {"PATH": path, "HOME": str(self.home), "TERM": "xterm", **more}
-
-    @contextmanager
-    def running(self, *command: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-        """An agent at work; it must end well."""
-        process = subprocess.Popen(
-            [str(programs() / command[0]), *command[1:]],
-            env=self.environment(**environment), cwd=self.shop, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
-        try:
-            yield process
-            said, _ = process.communicate(timeout=RUN_SECONDS)
-            assert process.returncode == 0, said
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.communicate()
 
 
 @pytest.fixture
@@ -123,22 +35,8 @@ def machine(home, shop, live_server, collaborator) -> Machine:
         ["bash", "-c", line], env=made.environment(), cwd=home, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    # Many tests at once on a small machine take longer than an agent should wait.
-    config = home / ".zikra" / "config.json"
-    config.write_text(json.dumps(json.loads(config.read_text()) | {"context_seconds": 9}))
+    wait_longer_for_context(made)
     return made
-
-
-def claude(machine: Machine, model: ScriptedModel, prompt: str):
-    """Claude Code as a person would run it, but for the model."""
-    return machine.running(
-        *("claude", "-p", prompt, "--model", "claude-sonnet-4-5", "--allowedTools", "Bash,Write,Read"),
-        ANTHROPIC_BASE_URL=model.address,
-        ANTHROPIC_API_KEY="scripted",
-        CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1",
-        DISABLE_TELEMETRY="1",
-        DISABLE_AUTOUPDATER="1",
-    )
 
 
 def codex(machine: Machine, model: ScriptedModel, prompt: str):
@@ -216,26 +114,6 @@ def stages(shop: Path) -> list[Stage]:
     ]  # fmt: skip
 
 
-def handoff_heard(model: ScriptedModel) -> str:
-    """What the model was told between the marks of the team's memory, as a person would read it; "" for nothing."""
-    for request in model.requests:
-        for text in texts_in(request):
-            # Gemini CLI writes the marks' brackets as entities.
-            plain = unescape(text)
-            if "## Handoff" in plain:
-                return plain[plain.index("<zikra-memory>") : plain.index("</zikra-memory>")]
-    return ""
-
-
-def texts_in(value: object) -> Iterator[str]:
-    """Every text of a request, wherever it stands."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from texts_in(part)
-
-
 def on_the_board(client, agent: str) -> Run | None:
     """The agent's active run, when the page of runs shows it too."""
     run = Run.objects.active().filter(agent=agent).first()
@@ -284,8 +162,3 @@ def test_a_task_goes_from_claude_code_to_codex_to_gemini_cli(machine, worker, sh
     ]
     assert CapturedEvent.objects.waiting().count() == 0
     assert spool_of(machine) == []
-
-
-def spool_of(machine: Machine) -> list[str]:
-    """Events that wait on the machine."""
-    return sorted(os.listdir(machine.home / ".zikra" / "spool"))

@@ -107,6 +107,8 @@ NO_PAGES = frozenset(
             "connect-file",
             "identity",
             "mcp",
+            "plugin-refs",
+            "plugin-pack",
         ),
         *("oauth-protected-resource-mcp", "oauth-token", "oauth-register", "oauth-revoke", "oauth-authorize"),
         *("notifications-unread", "notification", "pick-memories", "pick-requirements"),

@@ -147,6 +147,18 @@ def test_what_hooks_told_gemini_is_not_the_persons_prompt(client_home, tmp_path)
     assert kept["body"]["prompt"] == "Write the tests"
 
 
+def test_the_end_of_what_never_began_is_not_kept(client_home, tmp_path):
+    payload = {"session_id": "s", "cwd": str(tmp_path), "transcript_path": str(tmp_path / "s.jsonl")}
+    run_hook("claude-code", "SessionEnd", payload=payload)
+    run_hook("claude-code", "SessionStart", payload=payload)
+    assert len(waiting(1)) == 1
+    run_hook("claude-code", "SessionEnd", payload=payload)
+    assert [kept["url"].partition("&")[0] for kept in waiting(2)] == [
+        "/hook?event=session-start",
+        "/hook?event=session-end",
+    ]
+
+
 def test_a_sessions_end_is_never_kept_before_its_last_stop(client_home, tmp_path):
     transcript = tmp_path / "s1.jsonl"
     line = {"type": "assistant", "message": {"id": "m", "usage": {"input_tokens": 1}, "content": "x" * 2000}}

@@ -146,6 +146,18 @@ def test_the_page_names_the_digest_of_the_file_that_is_served(client, collaborat
     assert line.digest in body(client.get(CONNECT))
 
 
+@pytest.mark.parametrize(("agents", "is_offered"), [([], True), (["claude-code", "codex"], True), (["codex"], False)])
+def test_who_connects_claude_code_is_offered_its_plugin_too(client, collaborator, app, agents, is_offered):
+    client.force_login(collaborator.member)
+    answer = client.post(CONNECT, {**ASKED, "agents": agents})
+    line = line_of(answer)
+    assert line.plugin == (
+        "claude plugin marketplace add http://testserver/zikra.git\n"
+        f"claude plugin install zikra@zikra --config token={secret_in(line)}"
+    )
+    assert (line.plugin in answer.content.decode()) == is_offered
+
+
 def test_names_of_projects_are_quoted_for_the_shell():
     line = line_for("https://portal.example", "zikra_a_b", [], "team: it's $HOME")
     assert shlex.split(line.run)[-2:] == ["--project", "team: it's $HOME"]
