@@ -5,6 +5,7 @@ Formats as of the versions that docs/connect.md names; the agents' own programs 
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -286,21 +287,25 @@ def _zed(agent: Agent, connection: Connection) -> list[Change]:
 def opencode_plugin() -> str:
     """The plugin file for OpenCode, which tells its events to the same hook program."""
     program = [sys.executable or "python3", "-I", "-S", places.path_of("client", places.HOOK_PROGRAM), "opencode"]
-    return OPENCODE_PLUGIN.replace("PROGRAM", str([*program]).replace("'", '"'))
+    told = OPENCODE_PLUGIN.replace("PROGRAM", json.dumps(program))
+    return told.replace("MILLISECONDS", str(HOOK_SECONDS * 1000))
 
 
+# OpenCode waits for no handler of `event`, but for every other one: these put events into one row, so that they are told
+# in their order, and `dispose`, its last word to a plugin, waits for the row's end.
 OPENCODE_PLUGIN = """\
 // Tells the Zikra portal what happens in sessions, and gives the model what earlier ones left.
 import { spawn } from "node:child_process"
 
 const program = PROGRAM
+const longest = MILLISECONDS
 
-function tell(event: string, body: object, timeout = 2000): Promise<string> {
+function run(event: string, body: object): Promise<string> {
   return new Promise((done) => {
     try {
       const child = spawn(program[0], [...program.slice(1), event], { stdio: ["pipe", "pipe", "ignore"] })
       let said = ""
-      const timer = setTimeout(() => done(said), timeout)
+      const timer = setTimeout(() => done(""), longest)
       child.stdout.on("data", (part) => (said += part))
       child.on("close", () => { clearTimeout(timer); done(said) })
       child.on("error", () => { clearTimeout(timer); done("") })
@@ -312,34 +317,93 @@ function tell(event: string, body: object, timeout = 2000): Promise<string> {
   })
 }
 
+function contextIn(said: string): string {
+  try { return JSON.parse(said).hookSpecificOutput.additionalContext ?? "" } catch { return "" }
+}
+
 export const Zikra = async ({ directory }: { directory: string }) => {
-  const contexts = new Map<string, string>()
-  const sessions = {
-    "session.created": "session-start", "session.idle": "stop",
-    "session.compacted": "post-compaction", "session.deleted": "session-end",
-  } as Record<string, string>
+  const contexts = new Map<string, Promise<string>>()
+  const parents = new Map<string, string>()
+  const answers = new Map<string, string>()
+  const used = new Map<string, Map<string, object>>()
+  let row: Promise<unknown> = Promise.resolve()
+
+  function tell(event: string, id: string, more: object = {}): Promise<string> {
+    const parent = parents.get(id)
+    const body = { session_id: id, cwd: directory, ...(parent ? { parent_session_id: parent } : {}), ...more }
+    const told = row.then(() => run(event, body))
+    row = told
+    return told
+  }
+  // Each session once, whatever is heard of it first; what another agent's session started has no beginning of its own.
+  function start(id: string, source: string): Promise<string> {
+    if (parents.has(id)) return Promise.resolve("")
+    if (!contexts.has(id)) contexts.set(id, tell("session-start", id, { source }).then(contextIn))
+    return contexts.get(id)!
+  }
+  function startAgain(id: string) {
+    const before = start(id, "resume")
+    const again = tell("session-start", id, { source: "compact" }).then(contextIn)
+    contexts.set(id, Promise.all([before, again]).then((texts) => texts.filter(Boolean).join("\\n\\n")))
+  }
+  // Tokens of what a session started are its own.
+  function count(message: any) {
+    let id = message.sessionID
+    while (parents.has(id)) id = parents.get(id)!
+    if (!used.has(id)) used.set(id, new Map())
+    const { sessionID, modelID, tokens, time } = message
+    used.get(id)!.set(message.id, { id: message.id, sessionID, modelID, tokens, time })
+  }
+  function usage(id: string) {
+    const messages = [...(used.get(id)?.values() ?? [])]
+    used.delete(id)
+    return messages.length ? { zikra_messages: messages } : {}
+  }
+  function stop(id: string) {
+    tell("stop", id, { ...(answers.has(id) ? { last_assistant_message: answers.get(id) } : {}), ...usage(id) })
+    answers.delete(id)
+  }
+  function end(id: string) {
+    if (contexts.delete(id)) tell("session-end", id, usage(id))
+  }
+
   return {
     event: async ({ event }: any) => {
-      const name = sessions[event.type]
-      if (!name) return
-      const id = event.properties?.info?.id ?? event.properties?.sessionID
-      const said = await tell(name, { ...event.properties, session_id: id, cwd: directory })
-      if (name === "session-start" && said) {
-        try { contexts.set(id, JSON.parse(said).hookSpecificOutput.additionalContext) } catch {}
-      }
+      const { info, sessionID } = event.properties ?? {}
+      const id = sessionID ?? info?.id
+      if (event.type === "session.created" && info?.parentID) parents.set(id, info.parentID)
+      else if (event.type === "session.created") start(id, "startup")
+      else if (event.type === "message.updated" && info?.role === "assistant" && info.time?.completed) count(info)
+      else if (event.type === "session.idle" && contexts.has(id)) stop(id)
+      else if (event.type === "session.compacted" && contexts.has(id)) { tell("post-compaction", id); startAgain(id) }
+      else if (event.type === "session.deleted") end(id)
     },
     "chat.message": async (input: any, output: any) => {
-      const text = (output.parts ?? []).filter((part: any) => part.type === "text").map((part: any) => part.text).join("\\n")
-      await tell("user-prompt", { session_id: input.sessionID, cwd: directory, prompt: text })
+      const text = (output.parts ?? []).filter((part: any) => part.type === "text" && !part.synthetic)
+        .map((part: any) => part.text).join("\\n")
+      start(input.sessionID, "resume")
+      await tell("user-prompt", input.sessionID, { prompt: text, model: input.model?.modelID ?? output.message?.model?.modelID })
     },
     "tool.execute.after": async (input: any, output: any) => {
-      await tell("post-tool-use", {
-        session_id: input.sessionID, cwd: directory, tool_name: input.tool, tool_input: input.args ?? {}, tool_response: output.output,
+      const { output: said, metadata } = output
+      await tell("post-tool-use", input.sessionID, {
+        tool_name: input.tool, tool_input: input.args ?? {},
+        tool_response: metadata?.exit ? { output: said, exit_code: metadata.exit } : said,
       })
     },
+    "experimental.text.complete": async (input: any, output: any) => {
+      if (output.text) answers.set(input.sessionID, output.text)
+    },
+    "experimental.session.compacting": async (input: any) => {
+      await tell("pre-compact", input.sessionID)
+    },
     "experimental.chat.system.transform": async (input: any, output: any) => {
-      const context = contexts.get(input.sessionID)
+      const context = input.sessionID ? await contexts.get(input.sessionID) : ""
       if (context) output.system.push(context)
+    },
+    dispose: async () => {
+      for (const id of [...contexts.keys()]) end(id)
+      await row
     },
   }
 }

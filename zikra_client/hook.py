@@ -110,11 +110,13 @@ def _wait_for_turn(turn: int) -> None:
 
 
 def _keep(agent: str, word: str, payload: dict[str, Any], place: Place, now_ms: int) -> None:
-    from zikra_client.transcripts import usage_since_last_time
+    from zikra_client.transcripts import usage_since_last_time, usage_told
 
+    messages = payload.pop("zikra_messages", None)
     event = read_event(agent, word, payload, now_ms=now_ms)
     if event.name in ENDS_A_TURN:
         parts = usage_since_last_time(event.agent, session_of(payload), str(payload.get("transcript_path") or ""))
+        parts += usage_told(event.agent, event.session_id, messages)
         if parts:
             event.body["zikra_transcript"] = parts
     spool.keep(event, place)

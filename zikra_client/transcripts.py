@@ -31,6 +31,7 @@ CODEX_META = (
 )
 # A rollout's name ends with its thread's id.
 THREAD_LENGTH = 36
+OPENCODE_MESSAGE = ("id", "sessionID", "modelID", "tokens", "time")
 GEMINI_MESSAGE = ("id", "type", "timestamp", "model", "tokens")
 
 
@@ -55,6 +56,15 @@ def usage_since_last_time(agent: str, session_id: str, transcript: str) -> list[
         marks[path] = read_to
     write_private(marks_path, json.dumps(marks))
     return parts
+
+
+def usage_told(agent: str, session_id: str, messages: Any) -> list[dict[str, Any]]:
+    """The part for what a plugin tells of its messages by itself, as a list of objects: only numbers and names travel."""
+    listed = messages if isinstance(messages, list) else []
+    kept = [_only(message, OPENCODE_MESSAGE) for message in listed[-LINES_AT_MOST:] if isinstance(message, dict)]
+    counted = [mask_all(message)[0] for message in kept if isinstance(message.get("tokens"), dict)]
+    lines = [json.dumps(message, separators=(",", ":")) for message in counted]
+    return [{"agent": agent, "thread": session_id, "offset": 0, "lines": lines}] if lines else []
 
 
 def _thread(agent: str, path: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from access.masking import mask
-from runs.transcripts import Lines, Session, claude_code, codex, gemini_cli, part_of, text_of
+from runs.transcripts import Lines, Session, claude_code, codex, gemini_cli, opencode, part_of, text_of
 from runs.transcripts.claude_code import EDITORS
 
 # Of one part; a session's longest answer and its tools are some hundred lines.
@@ -73,6 +73,8 @@ def _read(agent: str, threads: dict[str, list[str]]) -> Iterator[Session]:
         yield from (codex.read(lines) for lines in threads.values())
     elif agent == gemini_cli.AGENT:
         yield from (gemini_cli.read(lines) for lines in threads.values())
+    elif agent == opencode.AGENT:
+        yield from (opencode.read(lines) for lines in threads.values())
 
 
 def _tail_of(sent: Any) -> Tail | None:
@@ -102,7 +104,8 @@ def _tail_of(sent: Any) -> Tail | None:
 
 
 def _agent_of(told: str) -> str:
-    for word, agent in (("claude", claude_code.AGENT), ("codex", codex.AGENT), ("gemini", gemini_cli.AGENT)):
+    agents = (claude_code.AGENT, codex.AGENT, gemini_cli.AGENT, opencode.AGENT)
+    for word, agent in zip(("claude", "codex", "gemini", "opencode"), agents, strict=True):
         if word in told:
             return agent
     return ""
@@ -212,9 +215,11 @@ REDUCERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     claude_code.AGENT: _reduced_claude_code,
     codex.AGENT: _reduced_codex,
     gemini_cli.AGENT: gemini_cli.reduced,
+    opencode.AGENT: opencode.reduced,
 }
 LAST_WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     claude_code.AGENT: _last_words_of_claude_code,
     codex.AGENT: _last_words_of_codex,
     gemini_cli.AGENT: gemini_cli.last_words,
+    opencode.AGENT: opencode.last_words,
 }

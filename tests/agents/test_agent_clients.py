@@ -1,4 +1,4 @@
-"""Claude Code, Codex and Gemini CLI with their files as docs/mcp.md prints them: they list the tools and search.
+"""Claude Code, Codex, Gemini CLI and OpenCode with their files as docs/mcp.md prints them: they list the tools and search.
 
 Each runs headless in a fresh home against a scripted model; what it got from the portal is read in what it then sent to
 the model.
@@ -20,6 +20,8 @@ from tests.agents.scripted_model import (
     anthropic_results,
     anthropic_system,
     anthropic_tools,
+    chat_results,
+    chat_tools,
     gemini_results,
     gemini_tools,
     openai_results,
@@ -132,3 +134,20 @@ def test_gemini_cli(run, write, home, decision, collaborator):
 
     assert done.returncode == 0, done.stdout + done.stderr
     check(model.heard(gemini_tools), model.heard(gemini_results), "mcp_zikra_")
+
+
+def test_opencode(run, write, decision, collaborator):
+    path = write("~/.config/opencode/opencode.json")
+    with scripted_model(SEARCH) as model:
+        options = {"baseURL": f"{model.address}/v1", "apiKey": "scripted"}
+        provider = {"npm": "@ai-sdk/openai-compatible", "options": options, "models": {"scripted": {}}}
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"provider": {"scripted": provider}}))
+        done = run(
+            *("opencode", "run", "--model", "scripted/scripted", ASK),
+            ZIKRA_TOKEN=collaborator.secret,
+            OPENCODE_DISABLE_MODELS_FETCH="1",
+            OPENCODE_DISABLE_AUTOUPDATE="1",
+        )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    check(model.heard(chat_tools), model.heard(chat_results), "zikra_")

@@ -1,4 +1,4 @@
-"""Three real agents pass a task on: connected by the one line, with nothing typed to make it so.
+"""Four real agents pass a task on: connected by the one line, with nothing typed to make it so.
 
 Each works in the same directory of a fresh home against a scripted model. A real Celery worker works what their hooks
 tell; what the next agent then tells its model is read in the request that its model got.
@@ -18,9 +18,11 @@ from memories.models import Memory
 from runs.models import CapturedEvent, CapturedSession, Handoff, HandoffState, ModelPrice, Run
 from tests.agents.conftest import AGENTS
 from tests.agents.machine import Machine, claude, handoff_heard, spool_of, wait_for, wait_longer_for_context
-from tests.agents.scripted_model import ScriptedModel, Step, scripted_model
+from tests.agents.scripted_model import ScriptedModel, Step, chat_results, scripted_model
 
 pytestmark = AGENTS
+# To models called gpt it offers no tool that writes a file.
+OPENCODE_MODEL = "claude-haiku-4-5"
 
 
 @pytest.fixture
@@ -29,7 +31,7 @@ def machine(home, shop, live_server, collaborator) -> Machine:
     made = Machine(home, shop)
     line = (
         f"curl -fsSL {live_server.url}/connect.py | python3 - --token {collaborator.secret} --machine anvil "
-        "--agent claude-code --agent codex --agent gemini-cli"
+        "--agent claude-code --agent codex --agent gemini-cli --agent opencode"
     )
     done = subprocess.run(
         ["bash", "-c", line], env=made.environment(), cwd=home, capture_output=True, text=True, check=False
@@ -62,6 +64,22 @@ def gemini(machine: Machine, model: ScriptedModel, prompt: str):
         *("gemini", "--skip-trust", "-y", "-m", "gemini-2.5-pro", "-p", prompt),
         GEMINI_API_KEY="scripted",
         GOOGLE_GEMINI_BASE_URL=model.address,
+    )
+
+
+def opencode(machine: Machine, model: ScriptedModel, prompt: str):
+    """OpenCode with a server of open models; it quotes what is given as one word."""
+    file = machine.home / ".config" / "opencode" / "opencode.json"
+    provider = {
+        "npm": "@ai-sdk/openai-compatible",
+        "options": {"baseURL": f"{model.address}/v1", "apiKey": "scripted"},
+        "models": {OPENCODE_MODEL: {}},
+    }
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"provider": {"scripted": provider}}))
+    return machine.running(
+        *("opencode", "run", "--model", f"scripted/{OPENCODE_MODEL}", *prompt.split()),
+        OPENCODE_DISABLE_MODELS_FETCH="1",
+        OPENCODE_DISABLE_AUTOUPDATE="1",
     )
 
 
@@ -111,6 +129,15 @@ def stages(shop: Path) -> list[Stage]:
             "Both are tested.", "gemini-2.5-pro", "test_cents.py",
             ("codex · carl", "Go on with the refunds", "Refunds are whole cents too.", "Test both", "- refunds.py"),
         ),
+        Stage(
+            "opencode", opencode, "Say it in the README",
+            [
+                Step("bash", {"command": gate("opencode") + "echo telling", "description": "Tell"}),
+                Step("write", {"filePath": str(shop / "README.md"), "content": "All sums are whole cents.\n"}),
+            ],
+            "It stands there.", OPENCODE_MODEL, "README.md",
+            ("gemini-cli · carl", "Write the tests", "Both are tested.", "- test_cents.py"),
+        ),
     ]  # fmt: skip
 
 
@@ -141,7 +168,7 @@ def check_ended(client, run: Run, stage: Stage) -> None:
     assert stage.file in shown
 
 
-def test_a_task_goes_from_claude_code_to_codex_to_gemini_cli(machine, worker, shop, collaborator, client):
+def test_a_task_goes_from_claude_code_to_codex_to_gemini_cli_to_opencode(machine, worker, shop, collaborator, client):
     client.force_login(collaborator.member)
     for stage in stages(shop):
         with scripted_model(*stage.steps, goodbye=stage.goodbye) as model:
@@ -158,7 +185,16 @@ def test_a_task_goes_from_claude_code_to_codex_to_gemini_cli(machine, worker, sh
     assert list(Handoff.objects.order_by("created_at").values_list("from_agent", "accepted_agent", "state")) == [
         ("claude-code", "codex", HandoffState.ACCEPTED),
         ("codex", "gemini-cli", HandoffState.ACCEPTED),
-        ("gemini-cli", "", HandoffState.OPEN),
+        ("gemini-cli", "opencode", HandoffState.ACCEPTED),
+        ("opencode", "", HandoffState.OPEN),
     ]
     assert CapturedEvent.objects.waiting().count() == 0
     assert spool_of(machine) == []
+
+
+def test_the_lines_entry_gives_opencode_the_memory(machine, collaborator, decision):
+    search = Step("zikra_search", {"query": "how do we sign tokens?"})
+    with scripted_model(search) as model, opencode(machine, model, "How do we sign tokens?"):
+        pass
+    (answer,) = model.heard(chat_results)
+    assert "Tokens are signed with RS256" in answer

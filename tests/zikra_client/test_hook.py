@@ -140,6 +140,23 @@ def test_of_a_codex_rollout_travel_its_beginning_tokens_and_changed_paths(client
     ]
 
 
+def test_opencodes_messages_travel_as_numbers_and_names(client_home, tmp_path):
+    message = {
+        "id": "m1",
+        "sessionID": "s",
+        "modelID": "gpt-5",
+        "tokens": {"input": 3, "output": 4},
+        "time": {"created": 5},
+    }
+    payload = {"session_id": "s", "cwd": str(tmp_path), "last_assistant_message": "Done."}
+    told = [{**message, "error": "what the model said"}, {"id": "m2", "role": "assistant"}, "no message"]
+    run_hook("opencode", "stop", payload={**payload, "zikra_messages": told})
+    (kept,) = waiting(1)
+    (part,) = kept["body"]["zikra_transcript"]
+    assert (part["agent"], part["thread"], [json.loads(line) for line in part["lines"]]) == ("opencode", "s", [message])
+    assert set(kept["body"]) == {*payload, "zikra_transcript"}
+
+
 def test_what_hooks_told_gemini_is_not_the_persons_prompt(client_home, tmp_path):
     prompt = "<hook_context>&lt;zikra-memory&gt; old news &lt;/zikra-memory&gt;</hook_context>\n\nWrite the tests"
     run_hook("gemini-cli", "BeforeAgent", payload={"session_id": "s", "cwd": str(tmp_path), "prompt": prompt})
