@@ -84,7 +84,7 @@ def test_an_owner_drags_a_card_to_promote_it_and_undoes_it(open_page, three):
     assert titles(page, "submitted") == ["C", "A"]
     assert never_reloaded(page)
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_text("“B” is submitted now.")).to_be_visible()
+    expect(page.get_by_text("“B” is submitted again.")).to_be_visible()
     assert titles(page, "submitted") == ["C", "B", "A"]
 
 
@@ -237,7 +237,7 @@ def test_the_same_works_without_javascript(open_page, three):
     expect(page.get_by_text("“A” is rejected now.")).to_be_visible()
     assert page.url.endswith("/requirements/?project=app")
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_text("“A” is submitted now.")).to_be_visible()
+    expect(page.get_by_text("“A” is submitted again.")).to_be_visible()
     page.get_by_role("link", name="List", exact=True).click()
     page.get_by_label("Choose “A”").check()
     page.get_by_label("Choose “C”").check()
