@@ -53,6 +53,9 @@ PAGES = {
     "runs_of_a_project": "/runs/?project=project-3",
     "costs": "/costs/",
     "costs_by_requirement": "/costs/?group=requirement",
+    "costs_by_prompt": "/costs/?group=prompt",
+    "costs_by_person": "/costs/?group=person",
+    "costs_by_machine": "/costs/?group=machine",
     "notices": "/notifications/",
     "clients": "/clients/",
 }

@@ -25,6 +25,7 @@ from runs.visibility import may_see_costs, may_see_people
 DRAWN_AT_MOST = 8
 # A table of more rows is no longer read; the rest is summed in a row of its own, so that the total stays right.
 GROUPS_AT_MOST = 500
+EVERY_GROUP = 2**31 - 1
 DEAREST_SHOWN = 10
 KEYS_OFFERED = 200
 NOTHING = Decimal(0)
@@ -85,13 +86,15 @@ class CostGroup:
 class CostReport:
     """An answer about costs. Groups, the dearest first; parts, the oldest first; each adds up to the total.
 
-    cells: cost by (part's first day, group's key) of the drawn groups, those that cost most.
+    cells: cost by (part's first day, group's key) of the drawn groups, those that cost most. left_out: how many groups
+    are not listed, but summed in the last one.
     """
 
     filters: CostFilters
     groups: list[CostGroup] = field(default_factory=list)
     parts: list[tuple[date, CostSums]] = field(default_factory=list)
     drawn: list[CostGroup] = field(default_factory=list)
+    left_out: int = 0
     cells: dict[tuple[date, str], Decimal] = field(default_factory=dict)
 
     @property
@@ -119,15 +122,16 @@ def require_sight(caller: Caller, filters: CostFilters) -> None:
         raise Forbidden(Role.ADMIN, hint=PEOPLE_HINT)
 
 
-def cost_report(caller: Caller, filters: CostFilters) -> CostReport:
+def cost_report(caller: Caller, filters: CostFilters, *, groups: int | None = GROUPS_AT_MOST) -> CostReport:
     """Sums of the range by group and by part, in one look at the database, so that all of them fit together.
 
-    Projects beyond the caller's scope are left out. Raises Forbidden for guests, and below admin for a question about
+    groups: how many are listed, those that cost most; None for every one. Projects beyond the caller's scope are left out. Raises Forbidden for guests, and below admin for a question about
     persons that is not about one's own runs.
     """
     require_sight(caller, filters)
     question = _Question(caller, filters)
-    return _report(filters, _rows(question.report_sql(), question.values))
+    listed = EVERY_GROUP if groups is None else groups
+    return _report(filters, _rows(question.report_sql(), {**question.values, "groups": listed}), listed)
 
 
 def _rows(statement: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -137,7 +141,7 @@ def _rows(statement: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _report(filters: CostFilters, rows: list[dict[str, Any]]) -> CostReport:
+def _report(filters: CostFilters, rows: list[dict[str, Any]], listed: int) -> CostReport:
     now: dict[str | None, CostSums] = {}
     before: dict[str | None, CostSums] = {}
     labels: dict[str | None, str] = {}
@@ -156,7 +160,8 @@ def _report(filters: CostFilters, rows: list[dict[str, Any]]) -> CostReport:
     groups.sort(key=lambda group: (group.key is None, -group.sums.cost_usd, -group.sums.tokens, group.key or ""))
     drawn_keys = {key for _, key in cells}
     drawn = [group for group in groups if group.key in drawn_keys and group.key is not None]
-    return CostReport(filters, groups, list(parts.items()), drawn, cells)
+    left_out = max([0, *(row["last_place"] - listed for row in rows if row["last_place"])])
+    return CostReport(filters, groups, list(parts.items()), drawn, left_out, cells)
 
 
 def dearest_groups(caller: Caller, filters: CostFilters, dimension: Dimension, limit: int) -> list[CostGroup]:
@@ -321,7 +326,6 @@ class _Question:
             "last": filters.last,
             "by": filters.by.value,
             "drawn": DRAWN_AT_MOST,
-            "groups": GROUPS_AT_MOST,
         }
         self.scope = self._scope(caller)
         self.asked = _asked_of(filters)
@@ -361,12 +365,13 @@ class _Question:
                 ) AS place FROM cells GROUP BY key
             )
             SELECT CASE WHEN part IS NULL THEN 'before' ELSE 'now' END AS kind, NULL::date AS part,
-                   CASE WHEN place <= %(groups)s THEN key END AS key, max(label) AS label, {SUMMED}
+                   CASE WHEN place <= %(groups)s THEN key END AS key, max(label) AS label, {SUMMED},
+                   max(place) AS last_place
             FROM cells JOIN places USING (key) GROUP BY 1, 3
             UNION ALL
-            SELECT 'part', part, NULL, NULL, {SUMMED} FROM cells WHERE part IS NOT NULL GROUP BY part
+            SELECT 'part', part, NULL, NULL, {SUMMED}, NULL FROM cells WHERE part IS NOT NULL GROUP BY part
             UNION ALL
-            SELECT 'cell', part, key, NULL, {sums} FROM cells JOIN places USING (key)
+            SELECT 'cell', part, key, NULL, {sums}, NULL FROM cells JOIN places USING (key)
             WHERE part IS NOT NULL AND place <= %(drawn)s
         """
 

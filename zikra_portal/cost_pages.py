@@ -43,6 +43,8 @@ from zikra_portal.tables import Column, Sorting
 
 # A chart of more bars is a blur, and its page slow to draw: longer ranges are cut into coarser parts.
 PARTS_AT_MOST = 120
+# A person reads no longer table, and a phone draws none; the CSV has every group.
+GROUPS_SHOWN = 50
 REQUIREMENTS_SHOWN = 10
 MODELS_NAMED = 5
 DEFAULT_SORT = "-cost"
@@ -105,12 +107,13 @@ class Asked:
         return self.sorting.column.name, self.sorting.descending
 
 
-def _asked(request: HttpRequest) -> Asked:
-    """The report that an address asks for. Raises Http404, PermissionDenied or Invalid in words."""
+def _asked(request: HttpRequest, groups: int | None = GROUPS_SHOWN) -> Asked:
+    """The report that an address asks for, with so many groups at most. Raises Http404, PermissionDenied or Invalid in
+    words."""
     caller = caller_of(request)
     filters = coarsened(read_filters(request.GET, _project_asked(request)), PARTS_AT_MOST)
     try:
-        report = cost_report(caller, filters)
+        report = cost_report(caller, filters, groups=groups)
     except Forbidden as refusal:
         raise PermissionDenied(refusal.hint) from None
     tables = CostTables(report, request.GET, sees_people=may_see_people(caller))
@@ -159,8 +162,8 @@ def costs(request: HttpRequest) -> HttpResponse:
 
 @_for_who_sees_costs
 def costs_csv(request: HttpRequest) -> HttpResponse:
-    """The page's table of groups as CSV; with `?table=parts` the one behind its chart."""
-    asked = _asked(request)
+    """Every group of the page's table as CSV; with `?table=parts` the table behind its chart."""
+    asked = _asked(request, groups=None)
     word, descending = asked.sort
     is_parts = request.GET.get("table") == "parts"
     text = asked.tables.csv_of_parts() if is_parts else asked.tables.csv_of_groups(word, descending=descending)
@@ -201,6 +204,7 @@ def _shown(request: HttpRequest, asked: Asked) -> dict[str, Any]:
         "total": asked.report.total,
         "before": asked.report.before,
         "rows": tables.rows(word, descending=descending),
+        "left_out": asked.report.left_out,
         "sorting": asked.sorting,
         "tables": tables,
         "chart": tables.chart(),
@@ -251,7 +255,7 @@ def _unpriced(asked: Asked) -> list[CostGroup]:
     """The models that most tokens without a price went to; asked for only where the report does not know it already."""
     if not asked.report.total.unpriced_tokens:
         return []
-    if asked.filters.group is not Dimension.MODEL:
+    if asked.filters.group is not Dimension.MODEL or asked.report.left_out:
         return unpriced_models(asked.caller, asked.filters, MODELS_NAMED)
     named = [group for group in asked.report.groups if group.sums.unpriced_tokens and group.key is not None]
     return sorted(named, key=lambda group: -group.sums.unpriced_tokens)[:MODELS_NAMED]

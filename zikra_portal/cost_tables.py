@@ -103,7 +103,8 @@ class CostTables:
         classes = {group.key: f"series-{place}" for place, group in enumerate(self.drawn, start=1)}
         listed = [self._row(group, classes.get(group.key, "")) for group in self.report.groups if group.key is not None]
         listed.sort(key=SORTS[sort], reverse=descending)
-        others = [CostRow("All others", group.sums, group.before) for group in self.report.groups if group.key is None]
+        name = f"{self.report.left_out:,} more"
+        others = [CostRow(name, group.sums, group.before) for group in self.report.groups if group.key is None]
         return listed + others
 
     def _row(self, group: CostGroup, css_class: str) -> CostRow:

@@ -93,6 +93,22 @@ def test_eight_groups_are_drawn_and_five_hundred_listed(owner, app, settle):
     assert len(report.cells) == 8
     assert [group.key for group in report.groups] == [*(f"p{number:03}" for number in range(500)), None]
     assert report.groups[-1].sums == sums(500 + 499 + 498, 3, 3)
+    assert report.left_out == 3
+    few = cost_report(owner.caller, RANGE.grouped_by(Dimension.PROMPT), groups=20)
+    assert [group.key for group in few.groups] == [*(f"p{number:03}" for number in range(20)), None]
+    assert (few.left_out, few.total, few.drawn, few.cells) == (483, report.total, report.drawn, report.cells)
+    every = cost_report(owner.caller, RANGE.grouped_by(Dimension.PROMPT), groups=None)
+    assert [group.key for group in every.groups] == [f"p{number:03}" for number in range(503)]
+    assert (every.left_out, every.total) == (0, report.total)
+
+
+def test_a_group_of_the_days_before_alone_counts_among_those_left_out(owner, app, settle):
+    make_run(app, FIRST, priced(3), prompt_name="now")
+    make_run(app, FIRST - timedelta(days=1), priced(9), prompt_name="then")
+    settle()
+    report = cost_report(owner.caller, RANGE.grouped_by(Dimension.PROMPT), groups=1)
+    assert [(group.key, group.sums.runs, group.before.runs) for group in report.groups] == [("now", 1, 0), (None, 0, 1)]
+    assert report.left_out == 1
 
 
 def test_what_has_no_price_is_not_nothing():

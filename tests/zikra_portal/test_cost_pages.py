@@ -6,6 +6,8 @@ from decimal import Decimal
 from io import StringIO
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from access.models import Project
 from access.roles import Role
@@ -274,6 +276,35 @@ def test_the_csv_is_what_is_seen(client, owner, collaborator, runs):
     answer = opened(client, owner, "/costs.csv?first=2026-11-01&last=2026-11-21")
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="costs-2026-11-01-2026-11-21.csv"'
+
+
+@pytest.mark.parametrize("group", ["person", "machine", "prompt", "requirement"])
+def test_the_page_lists_fifty_groups_and_the_csv_all(client, owner, app, group, django_assert_num_queries):
+    def told(number):
+        one = {"prompt": {"prompt_name": f"g{number:03}"}, "requirement": {"requirement_title": f"g{number:03}"}}
+        return one.get(group, {group: f"g{number:03}"})
+
+    address = f"?first=2026-11-01&last=2026-11-21&group={group}"
+    make_run(app, DAY, usage("500"), **told(0))
+    client.force_login(owner.member)
+    with CaptureQueriesContext(connection) as few:
+        answer = client.get(f"/costs/{address}")
+    assert "more" not in [row.name for row in answer.context["rows"]]
+    assert "All of them as CSV" not in answer.content.decode()
+    for number in range(1, 120):
+        make_run(app, DAY, usage(500 - number), **told(number))
+    with django_assert_num_queries(len(few)):
+        answer = client.get(f"/costs/{address}&sort=name")
+    names = [row.name for row in answer.context["rows"]]
+    assert names == [*(f"g{number:03}" for number in range(50)), "70 more"]
+    page = " ".join(answer.content.decode().split())
+    assert "Listed are those that cost most; 70 more are summed in the last row." in page
+    link = f'<a href="/costs.csv?first=2026-11-01&amp;last=2026-11-21&amp;group={group}&amp;sort=name">All of them as CSV</a>'
+    assert link in page
+    assert len(answer.content) < 200_000
+    rows = csv_of(client, owner, f"/costs.csv{address}")[1:]
+    assert [row[0] for row in rows] == [*(f"g{number:03}" for number in range(120)), "Total"]
+    assert Decimal(rows[-1][1]) == sum(Decimal(row[1]) for row in rows[:-1]) == answer.context["total"].cost_usd
 
 
 def test_the_table_behind_the_chart_as_csv(client, owner, runs):
