@@ -131,6 +131,11 @@
       if (holdsTypedWords()) { sayOver(); } else { window.location.reload(); }
     }
   });
+  // What the reader is choosing or typing is not put in another's place; the next answer brings it again.
+  document.addEventListener("htmx:oobBeforeSwap", function (event) {
+    var field = document.activeElement;
+    if (field && field.matches("select, textarea, input[type=text]") && event.detail.target.contains(field)) { event.detail.shouldSwap = false; }
+  });
   ["htmx:sendError", "htmx:responseError", "htmx:timeout"].forEach(function (name) {
     document.addEventListener(name, function (event) { if (isLive(event)) { showAway(event.target, true); } });
   });

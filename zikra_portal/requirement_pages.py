@@ -3,12 +3,15 @@
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from access.audit import AuditSubject
@@ -78,6 +81,7 @@ def page_context(caller: Caller, found: Requirement) -> dict[str, Any]:
         ),
         "trace": trace_of_requirement(caller, found),
         **checklist_context(caller, found),
+        **facts_context(caller, found),
         **people_context(caller, found),
         **talk_context(caller, found),
     }
@@ -86,6 +90,20 @@ def page_context(caller: Caller, found: Requirement) -> dict[str, Any]:
 def seen_mark(found: Requirement) -> str:
     """What a reader has seen of a requirement: another one tells that it was rewritten or moved since."""
     return f"{found.version}.{found.state}"
+
+
+def mark_of(*facts: object) -> str:
+    """What a reader sees of a part of the page, in short: another mark for another picture."""
+    return sha256(repr(facts).encode()).hexdigest()[:16]
+
+
+def parts_context(request: HttpRequest, caller: Caller, found: Requirement) -> dict[str, Any]:
+    """What draws the parts of the page that change by themselves; `changed` names those that the reader's page, which
+    sends their marks, shows otherwise."""
+    context = {**checklist_context(caller, found), **facts_context(caller, found), **people_context(caller, found)}
+    shown = {name: request.GET.get(f"seen_{name}") for name in ("checklist", "facts", "people")}
+    changed = {name for name, mark in shown.items() if mark is not None and mark != context[f"{name}_mark"]}
+    return {**context, "changed": changed}
 
 
 def link_resolver(caller: Caller, project_id: int, *texts: str) -> LinkResolver:
@@ -100,11 +118,12 @@ def link_resolver(caller: Caller, project_id: int, *texts: str) -> LinkResolver:
 def checklist_context(caller: Caller, found: Requirement) -> dict[str, Any]:
     """What the checklist's fragment draws."""
     criteria = criteria_of(found)
-    is_open = found.state not in STATE_GROUPS["resolved"]
+    may_check = caller.may(Role.COLLABORATOR) and found.state not in STATE_GROUPS["resolved"]
     return {
         "criteria": criteria,
         "met_count": sum(criterion.is_met for criterion in criteria),
-        "may_check": caller.may(Role.COLLABORATOR) and is_open,
+        "may_check": may_check,
+        "checklist_mark": mark_of(criteria, may_check),
     }
 
 
@@ -127,6 +146,16 @@ def check(request: HttpRequest, requirement_id: uuid.UUID) -> HttpResponse:
     return _part(request, found, outcome, "requirements/checklist.html", checklist_context)
 
 
+# --- facts -----------------------------------------------------------------------------------------------------------
+
+
+def facts_context(caller: Caller, found: Requirement) -> dict[str, Any]:
+    """What the fragment of facts draws."""
+    names = (*("priority", "due_on", "module", "tags", "version"), *("claimed_by", "claimed_at", "created_by"))
+    facts = [getattr(found, name) for name in (*names, "promoted_by", "promoted_at", "state")]
+    return {"facts_mark": mark_of(found.project.name, timezone.localdate(), facts)}
+
+
 # --- people ----------------------------------------------------------------------------------------------------------
 
 
@@ -134,12 +163,15 @@ def people_context(caller: Caller, found: Requirement) -> dict[str, Any]:
     """What the fragment of assignee and watchers draws."""
     watchers = watchers_of(found)
     may_write = caller.may(Role.COLLABORATOR)
+    names = [member.username for member in watchers]
     return {
         "watchers": watchers,
         "is_watching": caller.member_id in {member.pk for member in watchers},
         "may_watch": caller.member_id is not None,
         "may_assign": may_write,
-        "people": _choices(found) if may_write else [],
+        # Asked for only where it is drawn.
+        "people": partial(_choices, found) if may_write else [],
+        "people_mark": mark_of(found.assignee_id, names, may_write),
     }
 
 

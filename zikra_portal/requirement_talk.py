@@ -22,18 +22,28 @@ from requirements_pipeline.commenting import (
 )
 from requirements_pipeline.models import RequirementComment
 from zikra_portal.deeds import Done, Outcome, answer, attempt, deed_view
-from zikra_portal.requirement_pages import requirement_in_sight, seen_mark, subject_of, talk_context
+from zikra_portal.requirement_pages import (
+    parts_context,
+    requirement_in_sight,
+    seen_mark,
+    subject_of,
+    talk_context,
+)
 from zikra_portal.session_ended import typed_before
 
 
 @login_required
 def comments(request: HttpRequest, requirement_id: uuid.UUID) -> HttpResponse:
-    """The list of comments as it is now, with the requirement's state beside it for htmx to put in its place."""
+    """The list of comments as it is now; beside it, for htmx to put in their places, the requirement's state and those of
+    its checklist, facts and people that the page shows otherwise."""
     caller = caller_of(request)
     found = requirement_in_sight(caller, requirement_id)
     seen = request.GET.get("seen", "")
     context = {"requirement": found, "is_changed": bool(seen) and seen != seen_mark(found)}
-    return render(request, "requirements/comments.html", {**context, "live": True, **talk_context(caller, found)})
+    parts = parts_context(request, caller, found)
+    return render(
+        request, "requirements/comments.html", {**context, **parts, "live": True, **talk_context(caller, found)}
+    )
 
 
 @deed_view

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from memories.errors_log import log_error
 from memories.saving import save_memory
 from requirements_pipeline.commenting import add_comment
+from requirements_pipeline.criteria import check_criterion
 from requirements_pipeline.models import EditorDraft, Requirement, RequirementTemplate
 from requirements_pipeline.moves import promote_requirement
 from requirements_pipeline.writing import edit_requirement, save_requirement
@@ -164,6 +165,33 @@ def test_criteria_people_and_comments_change_in_place_and_others_see_them(open_p
     expect(mine.locator("#comment-list")).to_contain_text("Nobody has said anything yet.")
     mine.get_by_role("button", name="Undo").click()
     expect(mine.locator("#comment-list")).to_contain_text("Hello @olga")
+
+
+def test_checklist_and_facts_follow_others_and_take_no_words_away(open_page, owner, collaborator, requirement):
+    page = open_page()
+    log_in(page, "carl")
+    page.goto(f"/requirements/{requirement.pk}/")
+    page.get_by_label("Say something").fill("Half a thou")
+    page.get_by_label("Say something").focus()
+    check_criterion(owner.caller, requirement, 2, True)
+    edit_requirement(owner.caller, requirement, priority=1, module="billing", assignee="carl")
+    expect(page.locator("#checklist")).to_contain_text("1 of 2 met", timeout=LIVE_MS)
+    expect(page.get_by_label("UTF-8")).to_be_checked()
+    expect(page.locator("#requirement-facts")).to_contain_text("billing")
+    expect(page.get_by_label("Assignee")).to_have_value("carl")
+    expect(page.get_by_label("Say something")).to_be_focused()
+    page.keyboard.type("ght")
+    expect(page.get_by_label("Say something")).to_have_value("Half a thought")
+    # What the reader has under the hand stays until it is let go.
+    page.get_by_label("Assignee").focus()
+    edit_requirement(owner.caller, requirement, assignee="olga", module="ledger")
+    expect(page.locator("#requirement-facts")).to_contain_text("ledger", timeout=LIVE_MS)
+    expect(page.get_by_label("Assignee")).to_have_value("carl")
+    page.get_by_label("One row an invoice").focus()
+    expect(page.get_by_label("Assignee")).to_have_value("olga", timeout=LIVE_MS)
+    check_criterion(owner.caller, requirement, 2, False)
+    expect(page.locator("#checklist")).to_contain_text("0 of 2 met", timeout=LIVE_MS)
+    expect(page.get_by_label("One row an invoice")).to_be_focused()
 
 
 def test_all_of_it_works_without_javascript(open_page, owner, collaborator, app):

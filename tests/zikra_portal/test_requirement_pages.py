@@ -7,6 +7,8 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.messages import get_messages
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from access.appearance import link_to_subject
@@ -15,9 +17,10 @@ from access.roles import Role
 from memories.saving import save_memory
 from requirements_pipeline.commenting import add_comment
 from requirements_pipeline.criteria import check_criterion, criteria_of
-from requirements_pipeline.moves import promote_requirement
-from requirements_pipeline.watching import watchers_of
-from requirements_pipeline.writing import save_requirement
+from requirements_pipeline.models import RequirementState
+from requirements_pipeline.moves import move_requirement, promote_requirement
+from requirements_pipeline.watching import watch, watchers_of
+from requirements_pipeline.writing import edit_requirement, save_requirement
 from runs.recording import log_run
 from tests.conftest import make_person
 
@@ -287,6 +290,84 @@ def test_versions_are_compared_and_restored_and_that_is_undone(client, owner, co
     assert [client.get(address).status_code, client.post(undo).status_code] == [404, 404]
     requirement.refresh_from_db()
     assert requirement.version == 4
+
+
+# --- what changes by itself ------------------------------------------------------------------------------------------
+
+
+def marks_of(answer):
+    return dict(re.findall(r'class="seen-mark" name="(\w+)" value="(\w+)"', answer.content.decode()))
+
+
+def polled(client, requirement, marks):
+    """The parts that a poll brings anew to a page with these marks."""
+    answer = client.get(reverse("requirement-comments", args=[requirement.pk]), marks, headers={"hx-request": "true"})
+    return set(
+        re.findall(r'id="(checklist|requirement-facts|requirement-people)"[^>]* hx-swap-oob="true"', body(answer))
+    )
+
+
+def test_a_poll_brings_the_parts_that_others_changed_and_no_others(client, owner, collaborator, requirement):
+    client.force_login(collaborator.member)
+    marks = marks_of(client.get(page_of(requirement)))
+    assert set(marks) == {"seen_checklist", "seen_facts", "seen_people"}
+    assert polled(client, requirement, marks) == set()
+    check_criterion(owner.caller, requirement, 1, True)
+    assert polled(client, requirement, marks) == {"checklist"}
+    edit_requirement(owner.caller, requirement, priority=1)
+    assert polled(client, requirement, marks) == {"checklist", "requirement-facts"}
+    edit_requirement(owner.caller, requirement, assignee="carl")
+    assert polled(client, requirement, marks) == {"checklist", "requirement-facts", "requirement-people"}
+    fresh = marks_of(client.get(page_of(requirement)))
+    assert polled(client, requirement, fresh) == set()
+    # A part that the page does not have is not sent to it.
+    assert polled(client, requirement, {}) == set()
+    assert polled(client, requirement, {"seen_facts": "\x00<b>"}) == {"requirement-facts"}
+    edit_requirement(owner.caller, requirement, acceptance=[])
+    assert polled(client, requirement, fresh) == {"checklist", "requirement-facts"}
+    move_requirement(owner.caller, requirement, RequirementState.REJECTED, reason="No.")
+    assert "checklist" in polled(
+        client, requirement, marks_of(client.get(page_of(requirement))) | {"seen_checklist": "x"}
+    )
+
+
+def test_what_one_checks_oneself_is_not_brought_again(client, collaborator, requirement):
+    client.force_login(collaborator.member)
+    marks = marks_of(client.get(page_of(requirement)))
+    words = {"number": 1, "text": requirement.acceptance[0], "met": "yes"}
+    answer = client.post(reverse("requirement-criteria", args=[requirement.pk]), words, headers={"hx-request": "true"})
+    assert polled(client, requirement, marks | marks_of(answer)) == set()
+
+
+def test_polls_of_strangers_find_nothing_and_a_guest_gets_no_buttons(client, owner, stranger, app, requirement):
+    address = reverse("requirement-comments", args=[requirement.pk])
+    client.force_login(stranger.member)
+    assert client.get(address, {"seen_checklist": "x"}).status_code == 404
+    client.force_login(make_person("gus", Role.GUEST, app).member)
+    page = body(client.get(address, {"seen_checklist": "x", "seen_people": "x"}))
+    assert ("One row an invoice" in page, "<form" in page) == (True, True)
+    assert reverse("requirement-criteria", args=[requirement.pk]) not in page
+    assert reverse("requirement-assign", args=[requirement.pk]) not in page
+
+
+@pytest.mark.parametrize("marks", [{}, {"seen_checklist": "x", "seen_facts": "x", "seen_people": "x"}])
+def test_a_poll_takes_so_many_statements_however_much_stands_there(
+    client, owner, collaborator, app, requirement, marks, django_assert_num_queries
+):
+    client.force_login(collaborator.member)
+    address = reverse("requirement-comments", args=[requirement.pk])
+    add_comment(owner.caller, requirement, "Words for @carl and [[Note]]")
+    with CaptureQueriesContext(connection) as few:
+        client.get(address, marks)
+    criteria = [f"Criterion {number}" for number in range(40)]
+    edit_requirement(owner.caller, requirement, acceptance=criteria, tags=[f"t{number}" for number in range(20)])
+    for number in range(1, 41):
+        check_criterion(owner.caller, requirement, number, True)
+        add_comment(owner.caller, requirement, f"Words {number} for @carl and [[Note {number}]]")
+    for number in range(20):
+        watch(make_person(f"p{number}", Role.COLLABORATOR, app).caller, requirement)
+    with django_assert_num_queries(len(few)):
+        client.get(address, marks)
 
 
 # --- queries ---------------------------------------------------------------------------------------------------------
