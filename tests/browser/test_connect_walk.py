@@ -133,7 +133,7 @@ def test_a_machine_that_shares_its_token_is_renamed_refused_and_allowed_again(
     expect(page.get_by_text("anvil is called The forge now.")).to_be_visible()
     row = page.get_by_role("row").filter(has_text="reports as anvil")
     row.get_by_role("link", name="Revoke The forge").click()
-    expect(page.get_by_role("button", name="Revoke the token for all 2")).to_be_visible()
+    expect(page.get_by_role("button", name="Revoke the token for both")).to_be_visible()
     assert page.evaluate(SIDEWAYS) == 0
     page.get_by_role("button", name="Refuse this machine").click()
     expect(page.get_by_text("The forge is refused; its token stays good for the others.")).to_be_visible()
