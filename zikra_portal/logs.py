@@ -40,6 +40,8 @@ def logging_configuration(*, json_lines: bool, level: str) -> dict[str, Any]:
             "django_structlog": {"level": "WARNING"},
             "django.request": {"level": "ERROR"},
             "httpx": {"level": "WARNING"},
+            # It tells what each client can do.
+            "dulwich": {"level": "WARNING"},
             # At DEBUG they write codes and tokens.
             "oauthlib": {"level": "INFO"},
             "oauth2_provider": {"level": "INFO"},

@@ -1,50 +1,26 @@
-"""A git repository of one commit, made of files in memory, in the form that `git clone` and `git fetch` ask for.
+"""A git repository of one commit, made of files in memory and told by git's smart protocol; dulwich speaks it.
 
-Git's own documents: gitformat-pack (objects and packs), gitprotocol-http and gitprotocol-pack (what travels). The commit
-depends on the files alone: the same files are the same commit wherever they are served.
+The commit depends on the files alone: the same files are the same commit wherever they are served.
 """
 
-import hashlib
-import zlib
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from io import BytesIO
+from typing import cast
 
-Kind = Literal["commit", "tree", "blob"]
-# Numbers of the kinds of objects in a pack.
-IN_A_PACK: dict[Kind, int] = {"commit": 1, "tree": 2, "blob": 3}
-FOLDER, PROGRAM, PLAIN = b"40000", b"100755", b"100644"
-BRANCH = "refs/heads/main"
-# `shallow`: clients that ask for the newest commit alone refuse a server without it. One commit has nothing to cut.
-CAPABILITIES = f"shallow symref=HEAD:{BRANCH} object-format=sha1 agent=zikra"
-END = b"0000"
-PACKET_BYTES = 65_520
+from dulwich.errors import GitProtocolError, HangupException, ObjectFormatException
+from dulwich.objects import Blob, Commit, ShaFile, Tree
+from dulwich.protocol import ReceivableProtocol
+from dulwich.refs import Ref
+from dulwich.repo import MemoryRepo
+from dulwich.server import BackendRepo, DictBackend, UploadPackHandler
 
-
-@dataclass(frozen=True)
-class GitObject:
-    """One object as git names and keeps it."""
-
-    kind: Kind
-    content: bytes
-
-    @property
-    def name(self) -> bytes:
-        """Its SHA-1, 20 bytes."""
-        head = f"{self.kind} {len(self.content)}\0".encode()
-        return hashlib.sha1(head + self.content, usedforsecurity=False).digest()
-
-    @property
-    def packed(self) -> bytes:
-        """As it stands in a pack: kind and length, 4 bits and then 7 a byte, and the content compressed."""
-        length = len(self.content)
-        head = [IN_A_PACK[self.kind] << 4 | length & 0x0F]
-        length >>= 4
-        while length:
-            head[-1] |= 0x80
-            head.append(length & 0x7F)
-            length >>= 7
-        return bytes(head) + zlib.compress(self.content)
+SERVICE = "git-upload-pack"
+FOLDER, PROGRAM, PLAIN = 0o040000, 0o100755, 0o100644
+HEAD, BRANCH = b"HEAD", b"refs/heads/main"
+# What dulwich raises for requests that are none, or that ask for what is not there.
+NO_REQUEST = (GitProtocolError, HangupException, ObjectFormatException, ValueError, KeyError, AssertionError)
 
 
 @dataclass(frozen=True)
@@ -59,74 +35,61 @@ class Repository:
     """The repository of some files. files: path -> file, with `/` between folders."""
 
     def __init__(self, files: Mapping[str, File], author: str, message: str) -> None:
-        self._objects: dict[bytes, GitObject] = {}
-        tree = self._tree(files)
+        objects: list[ShaFile] = []
+        commit = Commit()
+        commit.tree = _tree(files, objects).id
+        commit.author = commit.committer = author.encode()
         # A fixed moment, so that every process of the portal serves the same commit.
-        signature = f"{author} 0 +0000"
-        text = f"tree {tree.hex()}\nauthor {signature}\ncommitter {signature}\n\n{message}\n"
-        self.head = self._added(GitObject("commit", text.encode())).hex()
+        commit.author_time = commit.commit_time = 0
+        commit.author_timezone = commit.commit_timezone = 0
+        commit.message = f"{message}\n".encode()
+        self.head = commit.id.decode()
+        self._repository = MemoryRepo.init_bare([*objects, commit], {Ref(BRANCH): commit.id})
+        self._repository.refs.set_symbolic_ref(Ref(HEAD), Ref(BRANCH))
+        # dulwich's store in memory is one thread's.
+        self._lock = threading.Lock()
 
     def advertisement(self) -> bytes:
         """What a client reads first: the one branch, and where it stands."""
-        first = packet("# service=git-upload-pack\n") + END
-        return first + packet(f"{self.head} HEAD\0{CAPABILITIES}\n") + packet(f"{self.head} {BRANCH}\n") + END
+        written = BytesIO()
+        handler = self._handler(b"", written, is_first=True)
+        handler.proto.write_pkt_line(f"# service={SERVICE}\n".encode())
+        handler.proto.write_pkt_line(None)
+        handler.handle()
+        return written.getvalue()
 
     def answer(self, asked: bytes) -> bytes:
-        """The answer to one request for objects: what the client has is of no use to it, so that it gets all of them.
+        """The answer to one request for objects. Raises ValueError for what is no such request, or asks for another
+        commit."""
+        written = BytesIO()
+        try:
+            with self._lock:
+                self._handler(asked, written, is_first=False).handle()
+        except NO_REQUEST as error:
+            raise ValueError(f"{type(error).__name__} {error}".strip()) from None
+        if not written.getvalue():
+            raise ValueError("it asks for nothing")
+        return written.getvalue()
 
-        Raises ValueError for what is no such request, or asks for another commit.
-        """
-        lines = list(packets(asked))
-        wanted = {line.split()[1].decode() for line in lines if line.startswith(b"want ")}
-        if wanted != {self.head}:
-            raise ValueError("the request does not ask for the newest commit")
-        is_cut = any(line.startswith(b"deepen") for line in lines)
-        is_done = b"done" in lines
-        negotiates = is_done or any(line.startswith(b"have ") for line in lines)
-        return (END if is_cut else b"") + (packet("NAK\n") if negotiates else b"") + (self.pack() if is_done else b"")
-
-    def pack(self) -> bytes:
-        """Every object in one pack."""
-        packed = b"".join(held.packed for held in self._objects.values())
-        body = b"PACK" + (2).to_bytes(4, "big") + len(self._objects).to_bytes(4, "big") + packed
-        return body + hashlib.sha1(body, usedforsecurity=False).digest()
-
-    def _tree(self, files: Mapping[str, File]) -> bytes:
-        entries: dict[str, tuple[bytes, bytes]] = {}
-        folders: dict[str, dict[str, File]] = {}
-        for path, file in files.items():
-            name, slash, rest = path.partition("/")
-            if slash:
-                folders.setdefault(name, {})[rest] = file
-            else:
-                blob = GitObject("blob", file.text.encode())
-                entries[name] = (PROGRAM if file.is_program else PLAIN, self._added(blob))
-        # Git sorts a folder as if its name ended with a slash.
-        entries |= {f"{name}/": (FOLDER, self._tree(held)) for name, held in folders.items()}
-        lines = [
-            mode + b" " + name.rstrip("/").encode() + b"\0" + held for name, (mode, held) in sorted(entries.items())
-        ]
-        return self._added(GitObject("tree", b"".join(lines)))
-
-    def _added(self, made: GitObject) -> bytes:
-        self._objects[made.name] = made
-        return made.name
+    def _handler(self, asked: bytes, written: BytesIO, *, is_first: bool) -> UploadPackHandler:
+        protocol = ReceivableProtocol(BytesIO(asked).read, written.write)
+        backend = DictBackend(cast("dict[str, BackendRepo]", {"/": self._repository}))
+        return UploadPackHandler(backend, ["/"], protocol, stateless_rpc=True, advertise_refs=is_first)
 
 
-def packet(text: str) -> bytes:
-    """A line of git's protocol: its length with these four digits, in hexadecimal, and itself."""
-    return f"{len(text.encode()) + 4:04x}".encode() + text.encode()
-
-
-def packets(asked: bytes) -> Iterator[bytes]:
-    """The lines of a request, without the ends of its parts. Raises ValueError where it is cut or no such request."""
-    place = 0
-    while place < len(asked):
-        length = int(asked[place : place + 4].decode("ascii"), 16)
-        if length == 0:
-            place += 4
+def _tree(files: Mapping[str, File], objects: list[ShaFile]) -> Tree:
+    """The tree of some files; it and all that it holds are added to the objects."""
+    tree = Tree()
+    folders: dict[str, dict[str, File]] = {}
+    for path, file in files.items():
+        name, slash, rest = path.partition("/")
+        if slash:
+            folders.setdefault(name, {})[rest] = file
             continue
-        if not 4 < length <= PACKET_BYTES or place + length > len(asked):
-            raise ValueError("a line of the request has no right length")
-        yield asked[place + 4 : place + length].rstrip(b"\n")
-        place += length
+        blob = Blob.from_string(file.text.encode())
+        objects.append(blob)
+        tree.add(name.encode(), PROGRAM if file.is_program else PLAIN, blob.id)
+    for name, held in folders.items():
+        tree.add(name.encode(), FOLDER, _tree(held, objects).id)
+    objects.append(tree)
+    return tree

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from api.addresses import portal_address
 from api.plugin.files import plugin_repository
+from api.plugin.repository import SERVICE
 
-SERVICE = "git-upload-pack"
 # A client names the commits that it has, at most some dozens at a time.
 REQUEST_BYTES = 64 * 1024
 

@@ -7,10 +7,15 @@ import subprocess
 import pytest
 
 from api.plugin.files import plugin_files, plugin_repository
-from api.plugin.repository import File, Repository, packet
+from api.plugin.repository import File, Repository
 from zikra_client import VERSION
 
 pytestmark = pytest.mark.django_db
+
+
+def packet(text):
+    """A line of git's protocol: its length with these four digits, in hexadecimal, and itself."""
+    return f"{len(text.encode()) + 4:04x}{text}".encode()
 
 
 def git(*words, home):
@@ -86,7 +91,7 @@ def test_what_is_no_request_is_refused_in_words(client, body):
 
 
 def asked(head):
-    return packet(f"want {head} ofs-delta\n") + b"0000" + packet("done\n")
+    return packet(f"want {head} side-band-64k thin-pack ofs-delta\n") + b"0000" + packet("done\n")
 
 
 def test_a_packed_request_is_unpacked_but_no_flood_is(client):
@@ -99,7 +104,8 @@ def test_a_packed_request_is_unpacked_but_no_flood_is(client):
         )  # fmt: skip
 
     answer = post(gzip.compress(asked(head)))
-    assert (answer.status_code, answer.content[:12]) == (200, b"0008NAK\nPACK")
+    assert (answer.status_code, answer.content[:8]) == (200, b"0008NAK\n")
+    assert b"\x01PACK" in answer.content
     assert post(gzip.compress(asked(head) + b"0000" * 1_000_000)).status_code == 400
     assert post(b"not packed").status_code == 400
 
