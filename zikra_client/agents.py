@@ -23,20 +23,31 @@ BLOCK_BEGINS, BLOCK_ENDS = "# >>> zikra", "# <<< zikra"
 
 
 class Connection(NamedTuple):
-    """What an agent needs to reach the portal."""
+    """What an agent needs to reach the portal. machine: what the portal knows it by, as a header takes it."""
 
     server: str
     token: str
+    machine: str = ""
 
     @property
     def headers(self) -> dict[str, str]:
         """Headers of the agent's own requests."""
-        return {"Authorization": f"Bearer {self.token}"}
+        return {"Authorization": f"Bearer {self.token}", **self.machine_header}
+
+    @property
+    def machine_header(self) -> dict[str, str]:
+        """The header that names the machine, so that it can be refused alone."""
+        return {"X-Zikra-Machine": self.machine} if self.machine else {}
 
     @property
     def mcp(self) -> str:
         """The address for MCP clients."""
         return f"{self.server.rstrip('/')}/mcp"
+
+
+def connection_here() -> Connection:
+    """What the installer wrote down of the portal."""
+    return Connection(str(places.settings().get("server", "")), places.token(), places.machine_in_headers())
 
 
 class Member(NamedTuple):
@@ -219,6 +230,8 @@ def _codex(agent: Agent, connection: Connection) -> list[Change]:
         f'[mcp_servers.zikra]\nurl = "{connection.mcp}"\ndefault_tools_approval_mode = "approve"\n\n'
         f'[mcp_servers.zikra.http_headers]\nAuthorization = "Bearer {connection.token}"\n'
     )
+    # What JSON makes of printable ASCII is a string of TOML too.
+    lines += "".join(f"{name} = {json.dumps(said)}\n" for name, said in connection.machine_header.items())
     file = os.path.join(folder, "hooks.json")
     hooks = [
         Hook(file, ("hooks", word), _claude_hook(agent.name, word, "", CODEX_SECONDS.get(word, HOOK_SECONDS)))
@@ -254,7 +267,10 @@ def _opencode(agent: Agent, connection: Connection) -> list[Change]:
         "url": connection.mcp,
         "enabled": True,
         # OpenCode reads a file where its settings name one.
-        "headers": {"Authorization": f"Bearer {{file:{places.path_of('token')}}}"},
+        "headers": {
+            "Authorization": f"Bearer {{file:{places.path_of('token')}}}",
+            **connection.machine_header,
+        },
     }
     folder = ".config/opencode"
     return [
@@ -271,11 +287,14 @@ def _vscode(agent: Agent, connection: Connection) -> list[Change]:
 
 def _claude_desktop(agent: Agent, connection: Connection) -> list[Change]:
     folder = "Library/Application Support/Claude" if sys.platform == "darwin" else ".config/Claude"
-    server = {
+    server: dict[str, Any] = {
         "command": "npx",
         "args": ["-y", "mcp-remote", connection.mcp, "--header", "Authorization:${ZIKRA_AUTHORIZATION}"],
         "env": {"ZIKRA_AUTHORIZATION": f"Bearer {connection.token}"},
     }
+    for name, said in connection.machine_header.items():
+        server["args"] += ["--header", f"{name}:${{ZIKRA_MACHINE}}"]
+        server["env"]["ZIKRA_MACHINE"] = said
     return [Member(at_home(f"{folder}/claude_desktop_config.json"), ("mcpServers", "zikra"), server, True)]
 
 

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from zikra_client import VERSION, installing, places, plugin, spool
-from zikra_client.agents import AGENTS, Agent, Connection
+from zikra_client.agents import AGENTS, Agent, Connection, connection_here
 from zikra_client.codex_trust import untrusted_events
 from zikra_client.sending import ask, send_waiting
 
@@ -81,7 +81,7 @@ def _install(asked: argparse.Namespace, sources: Mapping[str, str]) -> int:
     chosen = _chosen(asked.agent)
     if chosen is None:
         return 2
-    connection = Connection(server, token)
+    connection = Connection(server, token, places.machine_in_headers(asked.machine))
     if not asked.dry_run:
         answer = ask("GET", "/identity", server=server, token=token)
         if answer.status != 200:
@@ -212,7 +212,7 @@ def _check_portal() -> list[tuple[bool, str]]:
 
 
 def _check_agents() -> list[tuple[bool, str]]:
-    connection = Connection(str(places.settings().get("server", "")), places.token())
+    connection = connection_here()
     checks = [_check_agent(agent, connection) for agent in AGENTS if agent.is_used()]
     return checks or [(False, "no agent was found on this machine")]
 
@@ -252,7 +252,7 @@ def _check_spool() -> tuple[bool, str]:
 
 
 def _wired() -> list[str]:
-    connection = Connection(str(places.settings().get("server", "")), places.token())
+    connection = connection_here()
     return [
         agent.label
         for agent in AGENTS

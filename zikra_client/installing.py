@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from zikra_client import agents, places
-from zikra_client.agents import Agent, Change, Connection
+from zikra_client.agents import Agent, Change, Connection, connection_here
 from zikra_client.json_editing import NotReadable
 
 BACKUP = ".zikra-bak"
@@ -121,7 +121,7 @@ def take_back(chosen: Iterable[Agent] = agents.AGENTS) -> list[str]:
     """Undo what `apply` wrote: a file that nobody changed since is as it was before, byte for byte; from any other only
     what is ours is taken out. Answers the files changed. A file that cannot be read any more is left alone and told."""
     record = places.read_json(places.path_of("installed.json"))
-    connection = Connection(str(places.settings().get("server", "")), places.token())
+    connection = connection_here()
     changes: dict[str, list[Change]] = {}
     for agent in chosen:
         for change in agent.changes(connection):

@@ -78,3 +78,9 @@ def token() -> str:
 def machine_name() -> str:
     """What this machine is called on the portal."""
     return str(settings().get("machine") or os.uname().nodename or "unnamed")[:100]
+
+
+def machine_in_headers(name: str = "") -> str:
+    """The machine's name, or another one, as a header takes it: printable ASCII, "?" for everything else."""
+    said = (name or machine_name())[:100].encode("ascii", "replace").decode()
+    return "".join(letter if letter.isprintable() else "?" for letter in said)

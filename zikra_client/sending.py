@@ -58,7 +58,7 @@ def ask(
         "Authorization": f"Bearer {token or places.token()}",
         "User-Agent": f"zikra-client/{VERSION}",
         "X-Zikra-Client": VERSION,
-        "X-Zikra-Machine": places.machine_name().encode("ascii", "replace").decode(),
+        "X-Zikra-Machine": places.machine_in_headers(),
         "X-Zikra-Backlog": "{};{}".format(*spool.backlog()),
     }
     untrusted = ",".join(spool.state().get("untrusted") or [])

@@ -6,11 +6,15 @@ import stat
 import subprocess
 import sys
 import time
+import tomllib
+import urllib.error
+import urllib.request
 
 import pytest
+from django.utils import timezone
 
 from api.client_file import client_file
-from runs.models import CapturedEvent
+from runs.models import CapturedEvent, Machine
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -90,6 +94,52 @@ def test_a_second_install_changes_nothing(home, live_server, collaborator):
     first = everything_below(home)
     install(home, live_server.url, collaborator)
     assert everything_below(home) == first
+
+
+# An entry's headers, by the file that holds them.
+HEADERS = {
+    ".claude.json": lambda held: held["mcpServers"]["zikra"]["headers"],
+    ".codex/config.toml": lambda held: held["mcp_servers"]["zikra"]["http_headers"],
+    ".gemini/settings.json": lambda held: held["mcpServers"]["zikra"]["headers"],
+    ".config/opencode/opencode.json": lambda held: held["mcp"]["zikra"]["headers"],
+    ".config/Code/User/mcp.json": lambda held: held["servers"]["zikra"]["headers"],
+    ".config/zed/settings.json": lambda held: held["context_servers"]["zikra"]["headers"],
+}
+
+
+def test_every_memory_entry_names_the_machine_so_that_it_can_be_refused(home, live_server, collaborator):
+    said = 'Zoë\'s "forge" \\1'
+    install(home, live_server.url, collaborator, "--machine", said, "--agent", "claude-desktop")
+    told = {}
+    for name, headers in HEADERS.items():
+        text = (home / name).read_text()
+        told[name] = headers(tomllib.loads(text) if name.endswith(".toml") else json.loads(text))
+    assert {name: held["X-Zikra-Machine"] for name, held in told.items()} == dict.fromkeys(
+        HEADERS, said.replace("ë", "?")
+    )
+    desktop = json.loads((home / ".config/Claude/claude_desktop_config.json").read_text())["mcpServers"]["zikra"]
+    assert desktop["args"][-2:] == ["--header", "X-Zikra-Machine:${ZIKRA_MACHINE}"]
+    assert desktop["env"]["ZIKRA_MACHINE"] == said.replace("ë", "?")
+    before = everything_below(home)
+    install(home, live_server.url, collaborator, "--agent", "claude-desktop")
+    assert everything_below(home) == before
+
+    def ask():
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).encode()
+        more = {"Content-Type": "application/json", "MCP-Protocol-Version": "2025-06-18"}
+        request = urllib.request.Request(f"{live_server.url}/mcp", body, {**told[".codex/config.toml"], **more})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status
+        except urllib.error.HTTPError as refused:
+            return refused.code
+
+    assert ask() == 200
+    Machine.objects.create(
+        holder=f"member:{collaborator.member.pk}", name=said.replace("ë", "?"), member=collaborator.member,
+        token=collaborator.token, refused_at=timezone.now(),
+    )  # fmt: skip
+    assert ask() == 403
 
 
 def test_uninstalling_gives_back_every_byte(home, live_server, collaborator):
