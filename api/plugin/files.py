@@ -28,13 +28,16 @@ from zikra_client.{module} import main
 sys.exit(main(sys.argv[1:], {more}))
 """
 # Claude Code asks it for the headers of each connection. It knows no path of the plugin's, so that all of it stands in
-# one line; and it gives this portal no other portal's token.
+# one line; and it gives this portal no other portal's token. The machine's name is as zikra_client/places.py says it.
 HEADERS = (
     "import json,os;"
     "home=os.environ.get('ZIKRA_HOME') or os.path.expanduser('~/.zikra');"
     "held=lambda name:os.path.join(home,name);"
-    "known=os.path.exists(held('token')) and json.load(open(held('config.json'))).get('server')=={server!r};"
-    "print(json.dumps({{'Authorization':'Bearer '+open(held('token')).read().strip()}} if known else {{}}))"
+    "known=json.load(open(held('config.json'))) if os.path.exists(held('token')) else {{}};"
+    "name=str(known.get('machine') or os.uname().nodename or 'unnamed')[:100].encode('ascii','replace').decode();"
+    "name=''.join(letter if letter.isprintable() else '?' for letter in name);"
+    "print(json.dumps({{'Authorization':'Bearer '+open(held('token')).read().strip(),'X-Zikra-Machine':name}}"
+    " if known.get('server')=={server!r} else {{}}))"
 )
 
 

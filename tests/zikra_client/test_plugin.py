@@ -62,9 +62,22 @@ def test_it_keeps_the_event_and_the_typed_token(tell, plugin, client_home):
     assert len(spool.waiting()) == 1
     assert (places.token(), places.settings()) == ("zikra_typed", {"server": PORTAL})
     assert stat.S_IMODE(os.stat(places.path_of("token")).st_mode) == 0o600
-    assert headers(plugin, client_home) == {"Authorization": "Bearer zikra_typed"}
+    assert headers(plugin, client_home) == {
+        "Authorization": "Bearer zikra_typed",
+        "X-Zikra-Machine": places.machine_in_headers(),
+    }
     tell(CLAUDE_PLUGIN_OPTION_TOKEN="zikra_newer")
     assert (len(spool.waiting()), places.token()) == (2, "zikra_newer")
+
+
+@pytest.mark.parametrize("machine", ["anvil", 'Zoë\'s "forge" \\1 $HOME\n', "x" * 200])
+def test_its_connection_names_the_machine_as_the_client_does(plugin, client_home, machine):
+    places.write_private(places.path_of("config.json"), json.dumps({"server": PORTAL, "machine": machine}))
+    places.write_private(places.path_of("token"), "zikra_installed\n")
+    assert headers(plugin, client_home) == {
+        "Authorization": "Bearer zikra_installed",
+        "X-Zikra-Machine": places.machine_in_headers(),
+    }
 
 
 def test_the_installers_token_stays(tell):
