@@ -14,6 +14,7 @@ from requirements_pipeline.models import Requirement, RequirementState
 from requirements_pipeline.moves import move_requirement
 from requirements_pipeline.writing import save_requirement
 from runs.handoffs import begin
+from runs.models import Machine
 from runs.recording import ModelTokens, heartbeat_run, log_run, start_run
 from runs.tokens import TokenCounts
 from tests.browser.addresses import PAGES, Known
@@ -122,6 +123,14 @@ def hostile(owner, app, secret_project) -> Known:
     proposed = {"title": title, "content_md": MARKDOWN, "written_by": _line("model", 200)}
     SessionProposal.objects.create(project=app, run_id=ended.pk, kind="decision", **proposed)
     make_token(caller, _line("token", 200), Role.GUEST, project_names=["app"])
+    machine = connect_a_machine(
+        owner.member,
+        _line("machine", 200),
+        agents=[_line("agent", 200), WORD[:200]],
+        untrusted=[WORD[:60], "codex"],
+        client_version=WORD[:60],
+    )
+    shared = {"holder": machine.holder, "member": machine.member, "token": machine.token}
     return Known(
         project="app",
         requirement=Requirement.objects.get(pk=requirement.pk),
@@ -132,13 +141,8 @@ def hostile(owner, app, secret_project) -> Known:
         ended_run=ended,
         active_run=active,
         connection=connect_a_client(owner.member),
-        machine=connect_a_machine(
-            owner.member,
-            _line("machine", 200),
-            agents=[_line("agent", 200), WORD[:200]],
-            untrusted=[WORD[:60], "codex"],
-            client_version=WORD[:60],
-        ),
+        machine=machine,
+        sharing_machine=Machine.objects.create(name=WORD[:200], display_name=_line("called", 60), **shared),
     )
 
 
