@@ -37,8 +37,12 @@ def line(told: dict[str, Any]) -> str:
 
 def _from_portal(cached: dict[str, Any]) -> list[str]:
     """What the cache knows, each with its word; nothing that it does not know."""
-    words = (("memories", "memories"), ("requirements", "open requirements"), ("runs", "running"))
-    parts = [f"{cached[name]} {word}" for name, word in words if isinstance(cached.get(name), int)]
+    words = (("memories", "memory", "memories"), ("requirements", "open requirement", "open requirements"))
+    parts = [
+        f"{cached[name]} {one if cached[name] == 1 else many}"
+        for name, one, many in (*words, ("runs", "running", "running"))
+        if isinstance(cached.get(name), int)
+    ]
     return [*parts, f"{cached['cost']} today"] if cached.get("cost") else parts
 
 

@@ -6,13 +6,10 @@ registration, as one without a way to the internet does.
 
 import json
 import os
-import pty
 import re
-import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 from playwright.sync_api import expect
@@ -21,6 +18,7 @@ from access.models import ConnectedClient
 from tests.agents.conftest import AGENTS, RUN_SECONDS
 from tests.agents.installing import programs
 from tests.agents.scripted_model import Step, anthropic_results, openai_results, scripted_model
+from tests.agents.terminal import Terminal, at_a_terminal
 from tests.browser.conftest import PASSWORD, WALK
 from tests.browser.conftest import browser as browser
 
@@ -28,66 +26,36 @@ pytestmark = [*AGENTS, *WALK]
 SEARCH = Step("zikra_search", {"query": "how do we sign tokens?"})
 ASK = "How do we sign tokens?"
 ADDRESS = re.compile(r"http://\S+?/oauth/authorize\?[^\s\x1b]+")
+# No line may be broken: the address stands in one.
+UNBROKEN = 2000
 QUIET = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_TELEMETRY": "1", "DISABLE_AUTOUPDATER": "1"}
 
 
-class Terminal:
-    """A program at a terminal of its own, and what it has written there."""
-
-    def __init__(self, process: subprocess.Popen[bytes], master: int) -> None:
-        self.process = process
-        self.text = ""
-        self.reader = threading.Thread(target=self._read, args=(master,), daemon=True)
-        self.reader.start()
-
-    def _read(self, master: int) -> None:
-        while True:
-            try:
-                piece = os.read(master, 4096)
-            except OSError:
-                return
-            self.text += piece.decode(errors="replace")
-
-    def address(self) -> str:
-        """Where it wants a browser to go; waits until a whole line says so."""
-        until = time.monotonic() + RUN_SECONDS
-        while time.monotonic() < until and self.process.poll() is None:
-            found = ADDRESS.search(self.text)
-            if found and self.text[found.end() : found.end() + 1]:
-                return found[0]
-            time.sleep(0.1)
-        raise AssertionError(f"no address in {self.text!r}")
+def address_in(terminal: Terminal) -> str:
+    """Where it wants a browser to go; waits until a whole line says so."""
+    until = time.monotonic() + RUN_SECONDS
+    while time.monotonic() < until and terminal.process.poll() is None:
+        found = ADDRESS.search(terminal.text)
+        if found and terminal.text[found.end() : found.end() + 1]:
+            return found[0]
+        time.sleep(0.1)
+    raise AssertionError(f"no address in {terminal.text!r}")
 
 
 @pytest.fixture
 def login(home) -> Callable[..., AbstractContextManager[Terminal]]:
     """`with login("codex", "mcp", "login", "zikra") as terminal` runs a client at a wide terminal."""
 
-    @contextmanager
-    def running(name: str, *arguments: str) -> Iterator[Terminal]:
+    def running(name: str, *arguments: str) -> AbstractContextManager[Terminal]:
         place = programs()
-        master, slave = pty.openpty()
         environment = {
             "PATH": f"{place}{os.pathsep}/usr/local/bin{os.pathsep}/usr/bin{os.pathsep}/bin",
             "HOME": str(home),
             "TERM": "xterm",
-            # No line may be broken: the address stands in one.
-            "COLUMNS": "2000",
+            "COLUMNS": str(UNBROKEN),
             **QUIET,
         }
-        command = ["stty", "cols", "2000"]
-        subprocess.run(command, stdin=slave, check=True)
-        process = subprocess.Popen(
-            [str(place / name), *arguments], env=environment, cwd=home, stdin=slave, stdout=slave, stderr=slave
-        )
-        os.close(slave)
-        try:
-            yield Terminal(process, master)
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-            os.close(master)
+        return at_a_terminal([str(place / name), *arguments], environment, home, UNBROKEN)
 
     return running
 
@@ -99,7 +67,7 @@ def let_in(browser, settings) -> Callable[[Terminal], None]:
 
     def consent(terminal: Terminal) -> None:
         page = browser.new_page()
-        page.goto(terminal.address())
+        page.goto(address_in(terminal))
         page.get_by_label("Username or email").fill("carl")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Log in").click()
