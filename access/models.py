@@ -226,7 +226,7 @@ class RoleToken(models.Model):
 
     class Meta:
         verbose_name = "token"
-        ordering = ["-created_at"]
+        ordering = ["-created_at", "id"]
         constraints = [models.CheckConstraint(condition=models.Q(role__in=Role.values), name="token_role_is_known")]
 
     def __str__(self) -> str:

@@ -78,8 +78,8 @@ def browser() -> Iterator[Browser]:
 def open_page(browser, live_server):
     """Opens pages; at the end none may have broken its policy or thrown.
 
-    expects_failures: for walks in which the portal is made unreachable or refuses a form for a conflict, which the
-    browser itself complains about. expects_not_found: for walks of somebody who may not see a page.
+    expects_failures: for walks in which the portal is made unreachable or refuses a form (a conflict, a session that is
+    over), which the browser itself complains about. expects_not_found: for walks of somebody who may not see a page.
     """
     complaints: list[str] = []
     contexts = []

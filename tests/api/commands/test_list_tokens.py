@@ -1,5 +1,8 @@
 """The command `list_tokens`."""
 
+from django.utils import timezone
+
+from access.models import RoleToken
 from tests.api.conftest import needs, without
 from tests.conftest import make_person
 
@@ -43,3 +46,12 @@ def test_revoked_tokens_are_shown_when_asked_for(tell, owner, collaborator):
 
 def test_an_admin_may_not(ask, stranger):
     assert needs(ask(stranger, "list_tokens")) == (403, "insufficient permissions", "owner")
+
+
+def test_tokens_of_one_moment_stand_in_one_order(tell, owner, app):
+    for number in range(8):
+        make_person(f"p{number}", "guest", app)
+    RoleToken.objects.update(created_at=timezone.now())
+    ids = [row["id"] for row in tell(owner, "list_tokens")["tokens"]]
+    assert len(ids) == 9
+    assert ids == sorted(ids)
