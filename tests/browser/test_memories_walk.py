@@ -146,6 +146,8 @@ def test_an_edit_is_in_the_history_and_an_old_version_comes_back(open_page, owne
     # The title belongs to a version, too.
     expect(page.get_by_role("status")).to_contain_text("Version 1 of “Queue design” is back, as version 3.")
     page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("status")).not_to_contain_text("is back, as version 3.")
+    page.goto(f"/memories/{full.pk}/")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Queue choice")
     assert Memory.objects.get(pk=full.pk).content_md == "We picked *Valkey* for the queue, for good."
 

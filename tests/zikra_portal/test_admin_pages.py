@@ -195,7 +195,7 @@ def test_django_keeps_no_log_of_its_own_beside_the_audit_trail(client, owner, se
         ("admin:memories_memorytype_changelist", 4),
         ("admin:access_project_changelist", 4),
         ("admin:access_auditentry_changelist", 5),
-        ("home", 16),
+        ("home", 17),
     ],
 )
 def test_pages_take_as_many_queries_for_three_rows_as_for_thirty(
