@@ -25,11 +25,13 @@ def confidence_in_words(share: float) -> SafeString:
 
 
 def progress_bar(measured: SpaceProgress) -> SafeString:
-    """A bar with the same in words."""
+    """A bar with the same in words; words alone where there is nothing to embed."""
+    if not measured.total:
+        return format_html('<span class="quiet">{}</span>', "No memory to embed yet")
     return format_html(
         '<progress class="progress" max="{}" value="{}"></progress><span class="figures">{} of {} ({} %)</span>',
-        max(measured.total, 1),
-        measured.embedded if measured.total else 1,
+        measured.total,
+        measured.embedded,
         measured.embedded,
         measured.total,
         # A bar that is not full must not read 100 %.

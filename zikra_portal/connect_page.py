@@ -91,7 +91,8 @@ class ConnectForm(forms.Form):
         self.everything = None if caller.project_ids is None else names
         # Tells ChoiceFields what this reader may choose.
         fields: dict[str, Any] = self.fields
-        fields["role"].choices = [(role.value, f"{role.label}: {ROLE_WORDS[role]}") for role in roles]
+        fields["role"].choices = [(role.value, role.label) for role in roles]
+        fields["role"].help_text = "; ".join(f"{role.label} {ROLE_WORDS[role]}" for role in roles) + "."
         fields["role"].initial = min(caller.role, Role.COLLABORATOR, key=ROLE_ORDER.index).value
         fields["project"].choices = [("", every), *((name, name) for name in names)]
         fields["project"].initial = project.name if project else ""

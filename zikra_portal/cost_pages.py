@@ -82,7 +82,7 @@ class CostForm(forms.Form):
         groups = [d for d in Dimension if d is not Dimension.PERSON or may_see_people(caller) or filters.mine]
         self.fields["group"].widget.choices = [(d.value, d.label) for d in groups]
         for dimension in (Dimension.PERSON, Dimension.AGENT, Dimension.MODEL, Dimension.MACHINE):
-            if dimension not in offered:
+            if not offered.get(dimension) and dimension not in filters.only:
                 del self.fields[dimension.value]
                 continue
             names = sorted({*offered[dimension], filters.only.get(dimension, "")} - {""}, key=str.casefold)

@@ -31,6 +31,8 @@ WAITING_SHOWN = 5
 NOTICES_SHOWN = 4
 RUNS_SHOWN = 6
 HANDOFFS_SHOWN = 5
+# Parts of the page that say that a portal is in use.
+FILLED_BY_USE = ("decisions", "errors", "going", "stale", "waiting", "handoffs")
 # Enough to count the stale ones of any team's morning.
 RUNS_LOOKED_AT = 200
 # The worker embeds within seconds; what waits longer does not embed.
@@ -70,7 +72,8 @@ def home(request: HttpRequest) -> HttpResponse:
     newest = _newest(caller, project_ids)
     context |= newest | _needs(request, caller, project_ids) | _failing(caller, project_ids)
     context |= _left(caller, project_ids)
-    context["is_fresh"] = not any(newest.values()) and not Memory.objects.visible_to(caller).exists()
+    is_blank = not any(context[name] for name in FILLED_BY_USE)
+    context["is_fresh"] = is_blank and not Memory.objects.visible_to(caller).exists()
     context["portal_url"] = request.build_absolute_uri("/").rstrip("/")
     return render(request, "home/home.html", context)
 

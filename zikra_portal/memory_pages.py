@@ -105,6 +105,8 @@ def memories(request: HttpRequest) -> HttpResponse:
         "query": query,
         "facets": _shown(request, choices, counted),
         "total": counted.total,
+        # With nothing to choose from, choices are noise.
+        "is_blank": not counted.total and choices == MemoryChoices(project_ids=choices.project_ids, state=LIVE),
         "clear": f"{reverse('memories')}{frame_of(request).of_project}",
         "kept": _kept_words(request, "q"),
         "may_write": caller.may(Role.COLLABORATOR),

@@ -213,3 +213,12 @@ def test_pages_take_as_many_queries_for_three_rows_as_for_thirty(
     client.get(reverse(page))
     with django_assert_num_queries(queries):
         assert client.get(reverse(page)).status_code == 200
+
+
+def test_an_empty_list_of_the_admin_says_what_is_missing(client, owner):
+    client.force_login(owner.member)
+    page = client.get(reverse("admin:access_project_changelist")).content.decode()
+    assert ("There is no project yet" in page, "Add a project" in page) == (True, True)
+    page = client.get(reverse("admin:access_project_changelist"), {"q": "zzqq"}).content.decode()
+    assert ("No project is like that" in page, "Show all projects" in page) == (True, True)
+    assert "No memory to embed yet" in client.get(reverse("admin:index")).content.decode()

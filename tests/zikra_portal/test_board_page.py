@@ -706,3 +706,13 @@ def test_moves_have_words_of_their_own(owner, collaborator):
         "rejected": ["Submit again"],
         "on_hold": ["Back to submitted", "Promote", "Reject"],
     }
+
+
+def test_an_empty_board_has_nothing_to_filter(client, owner, collaborator, app):
+    client.force_login(owner.member)
+    for view in ("", "list"):
+        page = body(client.get(BOARD, {"view": view}))
+        assert ("No requirement yet" in page, "board-filters" in page, "0 requirements" in page) == (True, False, False)
+        assert "board-filters" in body(client.get(BOARD, {"view": view, "q": "x"}))
+    save_requirement(collaborator.caller, app, "One")
+    assert "board-filters" in body(client.get(BOARD))

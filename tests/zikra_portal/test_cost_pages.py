@@ -407,3 +407,12 @@ def test_when_nothing_would_change_there_is_no_button(client, owner, collaborato
     assert (
         "No tokens in these days" in opened(client, owner, "/costs/prices/reprice/?range=last_month").content.decode()
     )
+
+
+def test_filters_without_a_choice_are_left_out(client, owner, app):
+    page = opened(client, owner).content.decode()
+    assert [name in page for name in ('name="agent"', 'name="machine"', 'name="by"')] == [False, False, True]
+    make_run(app, DAY, usage("1"), agent="codex")
+    page = opened(client, owner).content.decode()
+    assert [name in page for name in ('name="agent"', 'name="machine"')] == [True, False]
+    assert 'name="machine"' in opened(client, owner, "/costs/?machine=anvil").content.decode()

@@ -243,3 +243,12 @@ def test_times_are_told_in_the_reader_s_zone(client, owner, known):
 def test_refusal_pages_are_in_words(client, owner, db):
     client.force_login(owner.member)
     assert "Not found" in client.get("/nowhere").content.decode()
+
+
+def test_a_portal_with_runs_or_requirements_alone_is_not_fresh(client, owner, collaborator, app):
+    client.force_login(owner.member)
+    fresh = client.get("/")
+    assert (fresh.context["is_fresh"], reverse("connect") in fresh.content.decode()) == (True, True)
+    save_requirement(collaborator.caller, app, "Export invoices")
+    answer = client.get("/")
+    assert (answer.context["is_fresh"], "Export invoices" in body(answer)) == (False, True)

@@ -189,3 +189,14 @@ def test_any_word_is_ordinary_input(client, collaborator, memory, words):
         assert "<script>alert" not in client.get(NEW, {name: words}).content.decode()
         answer = client.post(edit_of(memory), sent(client.get(edit_of(memory)), **{name: words}))
         assert answer.status_code in (200, 302)
+
+
+def test_without_a_project_the_editor_says_how_one_comes_and_shows_no_form(client, owner):
+    client.force_login(owner.member)
+    for address in (reverse("memory-new"), reverse("requirement-new")):
+        page = client.get(address).content.decode()
+        assert ("There is no project yet" in page, 'name="title"' in page) == (True, False)
+        assert reverse("admin:access_project_add") in page
+    client.force_login(make_person("cora", Role.COLLABORATOR, all_projects=True).member)
+    page = client.get(reverse("memory-new")).content.decode()
+    assert ("There is no project yet" in page, reverse("admin:access_project_add") in page) == (True, False)

@@ -190,3 +190,17 @@ def test_the_table_takes_so_many_statements_whatever_it_holds(
         for words in ({}, {"type": "note", "age": "day", "sort": "-confidence"}):
             with django_assert_num_queries(LIST + more):
                 client.get(MEMORIES, words)
+
+
+def test_an_empty_portal_says_how_the_first_memory_comes(client, owner, app, secret_project):
+    client.force_login(owner.member)
+    page = client.get("/memories/").content.decode()
+    assert "Nothing is remembered yet" in page
+    assert (reverse("connect") in page, reverse("memory-new") in page) == (True, True)
+    assert ("answers this" in page, "Narrow down" in page) == (False, False)
+    assert "There is nothing to search yet" in client.get("/memories/?q=queues").content.decode()
+    save_memory(owner.caller, secret_project, "note", "Elsewhere")
+    page = client.get("/memories/?project=app").content.decode()
+    assert "Nothing is remembered in app yet" in page
+    page = client.get("/memories/?type=decision").content.decode()
+    assert ("No memory is like that" in page, "Narrow down" in page) == (True, True)
