@@ -11,7 +11,7 @@ from access.models import Project
 from requirements_pipeline.models import Requirement, RequirementMove
 from requirements_pipeline.moves import promote_requirement
 from requirements_pipeline.writing import save_requirement
-from tests.browser.conftest import PHONE, WALK, WIDE, log_in
+from tests.browser.conftest import PHONE, WALK, WIDE, log_in, log_in_here
 
 pytestmark = WALK
 # What others do appears within this time; a poll takes 4 s and a moment.
@@ -215,10 +215,14 @@ def test_a_portal_that_does_not_answer_puts_the_card_back(open_page, three):
 
 def test_the_end_of_a_session_leads_a_move_to_the_login(open_page, three):
     page = open_board(open_page, expects_failures=True)
+    board = page.url
     menu = open_menu(page, "B")
     page.context.clear_cookies(name="sessionid")
     menu.get_by_role("button", name="Promote", exact=True).click()
     expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    log_in_here(page, "olga")
+    expect(page).to_have_url(board)
+    expect(page.get_by_text("Your session had ended, so what you sent was not done.")).to_be_visible()
     assert RequirementMove.objects.count() == 0
 
 
