@@ -32,13 +32,15 @@ SHOWN_AGAIN = frozenset(
 )
 # Fields that people type into, in the other forms: what stands there is told in words.
 TYPED_FIELDS = ("reason",)
-TOLD_LENGTH = 300
+# No reason is longer.
+TOLD_LENGTH = 5000
 KEPT_SECONDS = 3600
 # Which member this browser had last, signed: words are kept for nobody else, and for no passer-by.
 MEMBER_COOKIE = "last_member"
 MEMBER_SALT = "zikra_portal.session_ended"
 # Longer than a session is, so that it is there when one has ended.
 MEMBER_SECONDS = 90 * 86_400
+WORDS = "Your session had ended, so what you sent was not done."
 # To what no form sent by itself, such as the keeping of drafts.
 NOT_DONE = "Not done: your session has ended. Send the form, and its words wait until you have logged in."
 # In the session: where the kept words are until the login, and after it.
@@ -121,19 +123,25 @@ def _is_page(path: str) -> bool:
 
 
 def _keep(request: HttpRequest) -> None:
-    """Note in the session what was not done; what was typed waits beside it for the member whom the browser had."""
+    """Note in the session what was not done; what was typed waits beside it for the member whom the browser had.
+
+    A browser that had none is told on the login page: whoever passes by makes the portal keep nothing.
+    """
     try:
         member_id = signing.loads(request.COOKIES.get(MEMBER_COOKIE, ""), salt=MEMBER_SALT, max_age=MEMBER_SECONDS)
     except signing.BadSignature:
         member_id = None
+    if member_id is None:
+        messages.warning(request, WORDS)
+        return
     name = request.resolver_match.url_name if request.resolver_match else ""
     typed = request.POST.copy()
     typed.pop("csrfmiddlewaretoken", None)
     kept: dict[str, Any] = {"member": member_id, "path": request.path, "is_shown_again": False, "told": ""}
-    if member_id is not None and name in SHOWN_AGAIN:
+    if name in SHOWN_AGAIN:
         kept |= {"is_shown_again": True, "key": f"typed:{uuid.uuid4()}"}
         cache.set(kept["key"], typed.urlencode(), KEPT_SECONDS)
-    elif member_id is not None:
+    else:
         words = " ".join(str(typed[name]) for name in TYPED_FIELDS if typed.get(name))
         kept["told"] = words if len(words) <= TOLD_LENGTH else f"{words[:TOLD_LENGTH]}…"
     request.session[UNDONE] = kept
@@ -158,7 +166,7 @@ def tell_what_was_not_done(sender: object, request: HttpRequest | None, user: Me
     kept = request.session.get(UNDONE)
     if kept is None:
         return
-    words = "Your session had ended, so what you sent was not done."
+    words = WORDS
     if kept["member"] != user.pk:
         del request.session[UNDONE]
     elif kept["is_shown_again"]:
