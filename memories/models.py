@@ -13,6 +13,7 @@ from django.utils import timezone
 from pgvector.django import HalfVectorField
 from simple_history.models import HistoricalRecords
 
+from access.first_row import first_row
 from access.models import Project
 from memories import decay
 from memories.identifiers import ids_in, time_ordered_uuid
@@ -422,8 +423,8 @@ class EmbeddingSpaceQuerySet(models.QuerySet["EmbeddingSpace"]):
     """Questions about embedding spaces."""
 
     def answering(self) -> "EmbeddingSpace | None":
-        """The space that search uses now, if there is one. Written in SQL because every search asks it."""
-        return next(iter(self.raw("SELECT * FROM memories_embeddingspace WHERE state = %s", [SpaceState.ACTIVE])), None)
+        """The space that search uses now, if there is one. Every search asks it."""
+        return first_row(self.model, "FROM memories_embeddingspace WHERE state = %s", [SpaceState.ACTIVE], self.db)
 
     def in_use(self) -> Self:
         """Spaces that new memories are embedded in: the active one and one being built."""
