@@ -11,9 +11,13 @@ from redis import RedisError
 log = structlog.get_logger(__name__)
 
 # One message is on its way at a time, and the task begins when the pause is over: it sees all that arrived meanwhile.
-# So a storm of hooks costs a message every two seconds, and each round of work takes many events of a session together;
-# the board is looked at every four.
+# A round takes many events of a session together, and costs hardly more for many than for one. So few hooks are worked
+# soon (the board is looked at every four seconds), and a storm of them in fewer rounds, which leaves the cores to the
+# agents that wait for an answer.
 PAUSE_SECONDS = 2
+STORM_PAUSE_SECONDS = 6
+# So many hooks of a process in a second are a storm.
+STORM_RATE = 50
 # Holds the moment at which the task will begin, in seconds since 1970.
 ON_ITS_WAY = "capture-signal"
 
@@ -23,16 +27,21 @@ class _Pause:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._ends_at = 0.0
+        self._began_at = self._ends_at = 0.0
+        self._hooks = 0
 
-    def is_over(self) -> bool:
-        """Whether to ask now; the one who is told so does it, and the others wait for what that one finds."""
+    def after_this_hook(self) -> int | None:
+        """For how many seconds to pause, for the one who is to ask now; None for the others, who wait for what that
+        one finds."""
         now = time.time()
         with self._lock:
+            self._hooks += 1
             if now < self._ends_at:
-                return False
-            self._ends_at = now + PAUSE_SECONDS
-            return True
+                return None
+            is_storm = self._hooks > STORM_RATE * max(now - self._began_at, 1.0)
+            seconds = STORM_PAUSE_SECONDS if is_storm else PAUSE_SECONDS
+            self._began_at, self._ends_at, self._hooks = now, now + seconds, 0
+            return seconds
 
     def end_at(self, moment: float) -> None:
         """What arrives before this moment is seen by the task that begins then."""
@@ -47,12 +56,12 @@ def send_signal() -> None:
     """Have what was stored worked soon, unless a message for it is on its way. The beat sweep finds what this misses."""
     from runs.tasks import work_captured_events
 
-    if not _pause.is_over():
+    seconds = _pause.after_this_hook()
+    if seconds is None:
         return
     try:
-        begins_at = time.time() + PAUSE_SECONDS
-        if cache.add(ON_ITS_WAY, begins_at, timeout=PAUSE_SECONDS):
-            work_captured_events.apply_async(countdown=PAUSE_SECONDS)
+        if cache.add(ON_ITS_WAY, time.time() + seconds, timeout=seconds):
+            work_captured_events.apply_async(countdown=seconds)
         else:
             # Another process sent it, and its work may begin before a whole pause is over.
             _pause.end_at(cache.get(ON_ITS_WAY) or 0.0)

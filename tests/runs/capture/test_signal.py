@@ -8,7 +8,7 @@ from celery import current_app
 from django.core.cache import cache
 
 from runs.capture import signal
-from runs.capture.signal import ON_ITS_WAY, PAUSE_SECONDS, send_signal
+from runs.capture.signal import ON_ITS_WAY, PAUSE_SECONDS, STORM_PAUSE_SECONDS, STORM_RATE, send_signal
 
 
 @pytest.fixture
@@ -58,3 +58,17 @@ def test_after_the_pause_the_next_hook_sends_another(queue):
     time.sleep(PAUSE_SECONDS + 0.2)
     send_signal()
     assert queue() == 2
+
+
+def test_a_storm_is_worked_in_fewer_rounds_and_few_hooks_soon(time_machine):
+    time_machine.move_to(1_000_000, tick=False)
+    pause = signal._Pause()
+    assert pause.after_this_hook() == PAUSE_SECONDS
+    for _ in range(STORM_RATE * PAUSE_SECONDS):
+        assert pause.after_this_hook() is None
+    time_machine.shift(PAUSE_SECONDS)
+    assert pause.after_this_hook() == STORM_PAUSE_SECONDS
+    for _ in range(STORM_RATE * STORM_PAUSE_SECONDS - 2):
+        assert pause.after_this_hook() is None
+    time_machine.shift(STORM_PAUSE_SECONDS)
+    assert pause.after_this_hook() == PAUSE_SECONDS
