@@ -12,9 +12,10 @@ import os
 import sys
 import time
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 from zikra_client import places, spool
+from zikra_client.ending import leave
 from zikra_client.events import ENDS_A_TURN, Event, directory_of, event_name, read_event, session_of
 from zikra_client.projects import Place, place_of
 
@@ -28,6 +29,11 @@ CONTEXT_CHARACTERS = 10_000
 BRIEFING_TOKENS = 2_400
 # So many locks for all sessions: those of a machine seldom meet.
 TURNS = 64
+
+
+def run(arguments: list[str]) -> NoReturn:
+    """Handle one event, and end."""
+    leave(main(arguments))
 
 
 def main(arguments: list[str]) -> int:

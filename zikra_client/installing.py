@@ -21,9 +21,9 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from zikra_client.{module} import main
+from zikra_client.{module} import {verb}
 
-sys.exit(main(sys.argv[1:]))
+sys.exit({verb}(sys.argv[1:]))
 """
 
 
@@ -82,8 +82,8 @@ def write_client(sources: Mapping[str, str]) -> None:
                 os.unlink(path)
     for name, source in sources.items():
         _write_if_new(os.path.join(folder, name), source)
-    _write_if_new(places.path_of("client", places.HOOK_PROGRAM), PROGRAM.format(module="hook"))
-    _write_if_new(places.path_of("client", "zikra"), PROGRAM.format(module="connecting"))
+    _write_if_new(places.path_of("client", places.HOOK_PROGRAM), PROGRAM.format(module="hook", verb="run"))
+    _write_if_new(places.path_of("client", "zikra"), PROGRAM.format(module="connecting", verb="main"))
 
 
 def write_settings(connection: Connection, *, project: str = "", machine: str = "") -> None:

@@ -8,14 +8,20 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 from zikra_client import places
+from zikra_client.ending import leave
 
 # How Claude Code names an installed plugin: its own name and the marketplace's.
 PLUGIN = "zikra@zikra"
 # Claude Code gives a plugin's hooks what the person typed into its settings.
 TOKEN_OPTION = "CLAUDE_PLUGIN_OPTION_TOKEN"  # noqa: S105
+
+
+def run(arguments: list[str], server: str) -> NoReturn:
+    """Handle one event of the plugin that this portal served, and end."""
+    leave(main(arguments, server))
 
 
 def main(arguments: list[str], server: str) -> int:

@@ -23,9 +23,9 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from zikra_client.{module} import main
+from zikra_client.{module} import {verb}
 
-sys.exit(main(sys.argv[1:], {more}))
+sys.exit({verb}(sys.argv[1:], {more}))
 """
 # Claude Code asks it for the headers of each connection. It knows no path of the plugin's, so that all of it stands in
 # one line; and it gives this portal no other portal's token. The machine's name is as zikra_client/places.py says it.
@@ -56,8 +56,8 @@ def plugin_files(server: str) -> dict[str, File]:
         ".claude-plugin/plugin.json": File(_json(_manifest(server))),
         ".mcp.json": File(_json({"mcpServers": {NAME: _mcp(server)}})),
         "hooks/hooks.json": File(_json({"description": WORDS, "hooks": _hooks()})),
-        HOOK_PROGRAM: File(PROGRAM.format(module="plugin", more=more), is_program=True),
-        NAME: File(PROGRAM.format(module="connecting", more=more), is_program=True),
+        HOOK_PROGRAM: File(PROGRAM.format(module="plugin", verb="run", more=more), is_program=True),
+        NAME: File(PROGRAM.format(module="connecting", verb="main", more=more), is_program=True),
         **{f"zikra_client/{name}": File(source) for name, source in client_sources().items()},
     }
 
