@@ -12,6 +12,8 @@ from typing import Protocol
 import numpy as np
 from django.conf import settings
 
+from access.cores import runnable_threads
+
 EMBEDDED = "embedded"
 OPENAI = "openai"
 NONE = "none"
@@ -116,7 +118,7 @@ class EmbeddedE5:
             if not questions:
                 return
             self._passes += 1
-        cores = CORES if is_alone and len(questions) == 1 and _runnable() <= RUNNABLE_WHEN_QUIET else 1
+        cores = CORES if is_alone and len(questions) == 1 and runnable_threads() <= RUNNABLE_WHEN_QUIET else 1
         try:
             vectors = self._compute(self._model.query, [question.text for question in questions], cores)
         except Exception as error:
@@ -193,15 +195,6 @@ class CompatibleEndpoint:
         if self._failures >= FAILURES_BEFORE_PAUSE:
             self._paused_until = time.monotonic() + PAUSE_SECONDS
             self._failures = 0
-
-
-def _runnable() -> int:
-    """How many threads of this machine run or want to at this moment; 0 where the system does not tell."""
-    try:
-        with open("/proc/loadavg") as figures:
-            return int(figures.read().split()[3].partition("/")[0])
-    except (OSError, ValueError, IndexError):
-        return 0
 
 
 def _clean(text: str) -> str:

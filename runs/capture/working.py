@@ -4,6 +4,7 @@ What is known of a session afterwards (its run, its timeline, its digest, its us
 or fall together, so a worker that dies loses nothing and doubles nothing.
 """
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from access.callers import Caller
+from access.cores import runnable_threads
 from access.errors import Refusal
 from access.models import Project
 from access.roles import Role
@@ -40,6 +42,8 @@ LOCK_CLASS = 0x5A53
 # Sessions looked up at once, and events of one session worked in one transaction.
 SESSIONS_AT_ONCE = 100
 EVENTS_AT_ONCE = 1000
+RESTS_FOR_EACH_SECOND = 3
+MOST_REST_SECONDS = 0.1
 # At these moments the session's page is written anew.
 PAGE_KINDS = frozenset({CapturedKind.STOP, CapturedKind.PRE_COMPACT, CapturedKind.SESSION_END})
 PAGES_TASK = "memories.write_session_pages"
@@ -58,10 +62,19 @@ def work_waiting() -> int:
             return worked
         for session in waiting:
             seen.add(session)
+            began = time.monotonic()
             try:
                 worked += _work_all(*session)
             except Exception:
                 log.exception("captured_session_not_worked", project_id=session[0], session_id=session[1])
+            _give_way(time.monotonic() - began)
+
+
+def _give_way(seconds: float) -> None:
+    """Rest after so many seconds of work while others want the cores: agents wait for the answers to their hooks, and
+    nobody waits for this. The worker's low priority alone does not help, since its database sessions have none."""
+    if runnable_threads() > 1:
+        time.sleep(min(RESTS_FOR_EACH_SECOND * seconds, MOST_REST_SECONDS))
 
 
 def _work_all(project_id: int, session_id: str) -> int:
