@@ -150,7 +150,7 @@ ORDINARY = [
     "-----BEGIN CERTIFICATE-----\nMIIEpAIBAAKCAQEAxyzABC1234567890\n-----END CERTIFICATE-----",
     "-----BEGIN PUBLIC KEY-----\nMIIEpAIBAAKCAQEAxyzABC1234567890\n-----END PUBLIC KEY-----",
     "~/.ssh/id_rsa.pub and /etc/ssl/certs/ca.pem",
-    "~/.ssh/config, ~/.ssh/known_hosts.old, ~/.ssh/authorized_keys and ~/.ssh/work/laptop.pub stay; so does ~/.ssh/ itself",
+    "~/.ssh/config, ~/.ssh/known_hosts.old, ~/.ssh/authorized_keys and ~/.ssh/office/laptop.pub stay; so does ~/.ssh/ itself",
     "tests/id_rsa_test.py, docs/keys.p8s and ~/.ssh/id_ed25519_work.pub",
     "row.key, item.key() and self.key",
     "http://localhost:8080/users/@me",
