@@ -149,3 +149,41 @@ def opening(text: str) -> str:
     """The beginning of a prompt on one line, its secrets masked before it is cut: half a secret looks like none."""
     words = " ".join(mask(text).text.split())
     return words if len(words) <= PROMPT_LENGTH else words[: PROMPT_LENGTH - 1].rstrip() + "…"
+
+
+@dataclass
+class MessageTally:
+    """The usage of messages that may be told several times: of two reports of one message the larger total holds."""
+
+    session_id: str = ""
+    messages: dict[int, tuple[int, tuple[int, ...], str, TokenCounts]] = field(default_factory=dict)
+    times: list[datetime] = field(default_factory=list)
+
+    def note_time(self, moment: datetime) -> None:
+        """Widen the session's span to a moment."""
+        self.times = [min([*self.times, moment]), max([*self.times, moment])]
+
+    def count(self, name: str, model: str, counts: TokenCounts) -> None:
+        """Count a message by its own name; one without a name or without counts is none."""
+        if not counts.is_known or not name:
+            return
+        weighed = (counts.total, tuple(-1 if count is None else count for count in counts.known()), model)
+        key = key_of("message", name)
+        if key not in self.messages or weighed > self.messages[key][:3]:
+            self.messages[key] = (*weighed, counts)
+
+    def session(self, agent: str, source: Lines) -> Session:
+        """What it comes to."""
+        usage: dict[str, TokenCounts] = {}
+        for _, _, model, counts in self.messages.values():
+            usage[model] = usage.get(model, TokenCounts()) + counts
+        return Session(
+            agent=agent,
+            session_id=self.session_id,
+            started_at=self.times[0] if self.times else None,
+            last_at=self.times[1] if self.times else None,
+            usage=usage,
+            keys=frozenset(self.messages),
+            lines=source.read,
+            broken_lines=source.broken,
+        )

@@ -5,12 +5,10 @@ the cache; what was thought is told apart from its output.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from runs.tokens import TokenCounts
-from runs.transcripts import Lines, Session, count_of, key_of, moment_of, part_of, text_of
+from runs.transcripts import Lines, MessageTally, Session, count_of, moment_of, part_of, text_of
 
 AGENT = "gemini-cli"
 LAST_WORDS_READ = 20_000
@@ -22,7 +20,7 @@ def read(lines: Iterable[str | bytes]) -> Session:
     reading = _Reading()
     for record in source:
         reading.take(record)
-    return reading.session(source)
+    return reading.session(AGENT, source)
 
 
 def reduced(record: dict[str, Any]) -> dict[str, Any]:
@@ -59,44 +57,18 @@ def counts_of(tokens: dict[str, Any]) -> TokenCounts:
     )
 
 
-@dataclass
-class _Reading:
-    """What has been seen so far: of two lines about one message the larger total holds."""
-
-    session_id: str = ""
-    messages: dict[int, tuple[int, tuple[int, ...], str, TokenCounts]] = field(default_factory=dict)
-    times: list[datetime] = field(default_factory=list)
+class _Reading(MessageTally):
+    """What has been seen so far."""
 
     def take(self, record: dict[str, Any]) -> None:
         """Take one line."""
         self.session_id = self.session_id or text_of(record.get("sessionId"))
         for message in _messages(record):
             at = moment_of(message.get("timestamp"))
-            self.times = [min([*self.times, at]), max([*self.times, at])] if at else self.times
+            if at is not None:
+                self.note_time(at)
             counts = counts_of(part_of(message, "tokens"))
-            name = text_of(message.get("id"))
-            if counts.is_known and name:
-                model = text_of(message.get("model"))
-                weighed = (counts.total, tuple(-1 if count is None else count for count in counts.known()), model)
-                key = key_of("message", name)
-                if key not in self.messages or weighed > self.messages[key][:3]:
-                    self.messages[key] = (*weighed, counts)
-
-    def session(self, source: Lines) -> Session:
-        """What it comes to."""
-        usage: dict[str, TokenCounts] = {}
-        for _, _, model, counts in self.messages.values():
-            usage[model] = usage.get(model, TokenCounts()) + counts
-        return Session(
-            agent=AGENT,
-            session_id=self.session_id,
-            started_at=self.times[0] if self.times else None,
-            last_at=self.times[1] if self.times else None,
-            usage=usage,
-            keys=frozenset(self.messages),
-            lines=source.read,
-            broken_lines=source.broken,
-        )
+            self.count(text_of(message.get("id")), text_of(message.get("model")), counts)
 
 
 def _messages(record: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -5,12 +5,11 @@ its input, and thoughts are not among its output (`total` is the sum of all wher
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from runs.tokens import TokenCounts
-from runs.transcripts import EARLIEST, LATEST, Lines, Session, count_of, key_of, part_of, text_of
+from runs.transcripts import EARLIEST, LATEST, Lines, MessageTally, Session, count_of, part_of, text_of
 
 AGENT = "opencode"
 
@@ -21,7 +20,7 @@ def read(lines: Iterable[str | bytes]) -> Session:
     reading = _Reading()
     for record in source:
         reading.take(record)
-    return reading.session(source)
+    return reading.session(AGENT, source)
 
 
 def reduced(record: dict[str, Any]) -> dict[str, Any]:
@@ -55,43 +54,16 @@ def counts_of(tokens: dict[str, Any]) -> TokenCounts:
     )
 
 
-@dataclass
-class _Reading:
+class _Reading(MessageTally):
     """What has been seen so far."""
-
-    session_id: str = ""
-    messages: dict[int, tuple[int, tuple[int, ...], str, TokenCounts]] = field(default_factory=dict)
-    times: list[datetime] = field(default_factory=list)
 
     def take(self, record: dict[str, Any]) -> None:
         """Take one line."""
         self.session_id = self.session_id or text_of(record.get("sessionID"))
         told = part_of(record, "time")
-        moments = [moment for name in ("created", "completed") if (moment := _moment(told.get(name)))]
-        self.times = [min([*self.times, *moments]), max([*self.times, *moments])] if moments else self.times
-        counts, name = counts_of(part_of(record, "tokens")), text_of(record.get("id"))
-        if counts.is_known and name:
-            model = text_of(record.get("modelID"))
-            weighed = (counts.total, tuple(-1 if count is None else count for count in counts.known()), model)
-            key = key_of("message", name)
-            if key not in self.messages or weighed > self.messages[key][:3]:
-                self.messages[key] = (*weighed, counts)
-
-    def session(self, source: Lines) -> Session:
-        """What it comes to."""
-        usage: dict[str, TokenCounts] = {}
-        for _, _, model, counts in self.messages.values():
-            usage[model] = usage.get(model, TokenCounts()) + counts
-        return Session(
-            agent=AGENT,
-            session_id=self.session_id,
-            started_at=self.times[0] if self.times else None,
-            last_at=self.times[1] if self.times else None,
-            usage=usage,
-            keys=frozenset(self.messages),
-            lines=source.read,
-            broken_lines=source.broken,
-        )
+        for moment in filter(None, (_moment(told.get(name)) for name in ("created", "completed"))):
+            self.note_time(moment)
+        self.count(text_of(record.get("id")), text_of(record.get("modelID")), counts_of(part_of(record, "tokens")))
 
 
 def _moment(told: Any) -> datetime | None:
