@@ -81,6 +81,14 @@ MIDDLEWARE = [
     "simple_history.middleware.HistoryRequestMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
+# Requests that bear a token, at the addresses where agents call: no session, message or form concerns them.
+AGENTS_MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "zikra_portal.security.ContentSecurityPolicyMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
 
 ROOT_URLCONF = "zikra_portal.urls"
 WSGI_APPLICATION = "zikra_portal.wsgi.application"
