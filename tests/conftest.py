@@ -1,19 +1,70 @@
 """The three people that every test of a door asks: an owner, a collaborator of one project, and a stranger to it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from django.db import connection
 
 from access.callers import Caller, caller_for_token
 from access.models import Member, Membership, Project, RoleToken
 from access.roles import Role
 from access.tokens import make_token
+from memories.embedding.spaces import background_of
+from memories.models import EmbeddingSpace
+from tests.clean_database import FirstRows, first_rows_after_each_test
+from tests.migrated_database import drop_migrated, migrated_once
+
+# Whose tests wait longest, for processes, a browser or many examples: begun last, one of them would end alone.
+LONGEST_FIRST = ("agents", "processes", "browser", "hypothesis")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files with the longest tests first; `--no-loadscope-reorder` has pytest-xdist hand them out so."""
+    rank: dict[object, int] = {}
+    for item in items:
+        marks = {mark.name for mark in item.iter_markers()}
+        own = next((place for place, name in enumerate(LONGEST_FIRST) if name in marks), len(LONGEST_FIRST))
+        rank[item.path] = min(own, rank.get(item.path, own))
+    items.sort(key=lambda item: rank[item.path])
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(request, django_db_modify_db_settings, django_db_blocker) -> Iterator[None]:
+    """Where several processes share a run, each copies the database that the first of them migrates."""
+    run = getattr(request.config, "workerinput", {}).get("testrunuid")
+    if run is None:
+        yield
+        return
+    with django_db_blocker.unblock():
+        connection.settings_dict["TEST"]["TEMPLATE"] = template = migrated_once(run[:12])
+    yield
+    with django_db_blocker.unblock():
+        drop_migrated(template)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker) -> Iterator[FirstRows]:
+    """A database as it was migrated; every test that commits leaves it so."""
+    with django_db_blocker.unblock():
+        # What a portal measures once, at its first search.
+        background_of(EmbeddingSpace.objects.answering())
+        rows = FirstRows()
+    with first_rows_after_each_test(rows):
+        yield rows
 
 
 @pytest.fixture(autouse=True)
 def quick_passwords(settings) -> None:
     """Django's advice for tests: the real hasher is slow by design, and every test makes people."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def static_files_where_asked_for(settings) -> None:
+    """Each client of a test builds the middlewares anew, and else looks through all static files for it."""
+    settings.WHITENOISE_AUTOREFRESH = True
 
 
 @dataclass(frozen=True)

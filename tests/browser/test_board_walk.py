@@ -11,7 +11,7 @@ from access.models import Project
 from requirements_pipeline.models import Requirement, RequirementMove
 from requirements_pipeline.moves import promote_requirement
 from requirements_pipeline.writing import save_requirement
-from tests.browser.conftest import PHONE, WALK, WIDE, log_in, log_in_here
+from tests.browser.conftest import PHONE, WALK, WIDE, log_in, log_in_by_form, log_in_here
 
 pytestmark = WALK
 # What others do appears within this time; a poll takes 4 s and a moment.
@@ -47,7 +47,7 @@ def full(owner, collaborator, app):
     return made
 
 
-def open_board(open_page, username="olga", **options):
+def open_board(open_page, username="olga", log_in=log_in, **options):
     page = open_page(**options)
     log_in(page, username)
     page.goto("/requirements/")
@@ -214,7 +214,7 @@ def test_a_portal_that_does_not_answer_puts_the_card_back(open_page, three):
 
 
 def test_the_end_of_a_session_leads_a_move_to_the_login(open_page, three):
-    page = open_board(open_page, expects_failures=True)
+    page = open_board(open_page, log_in=log_in_by_form, expects_failures=True)
     board = page.url
     menu = open_menu(page, "B")
     page.context.clear_cookies(name="sessionid")

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from access.models import Project
 from memories.models import Memory
 from memories.saving import save_memory
-from tests.browser.conftest import PHONE, WALK, WIDE, command, log_in
+from tests.browser.conftest import PHONE, WALK, WIDE, command, log_in, log_in_by_form
 
 pytestmark = WALK
 
@@ -15,7 +15,7 @@ def test_the_owner_makes_a_token_an_agent_saves_and_the_owner_edits_compares_and
     open_page, live_server, owner, app
 ):
     page = open_page()
-    log_in(page, "olga")
+    log_in_by_form(page, "olga")
     expect(page.get_by_role("heading", name="Nothing is remembered yet")).to_be_visible()
     page.get_by_role("link", name="Make a token").click()
     page.get_by_label("Label").fill("build server")

@@ -16,7 +16,7 @@ from requirements_pipeline.moves import promote_requirement
 from requirements_pipeline.writing import edit_requirement, save_requirement
 from runs.models import Run
 from runs.recording import log_run
-from tests.browser.conftest import PHONE, WALK, WIDE, log_in, log_in_here
+from tests.browser.conftest import PHONE, WALK, WIDE, log_in, log_in_by_form, log_in_here
 
 pytestmark = WALK
 # What others do appears within this time; a poll takes 4 s and a moment.
@@ -276,7 +276,7 @@ def test_a_comment_that_is_sent_after_the_session_has_ended_is_not_lost(
     open_page, owner, collaborator, requirement, has_script
 ):
     page = open_page(java_script_enabled=has_script, expects_failures=True)
-    log_in(page, "carl")
+    log_in_by_form(page, "carl")
     page.goto(f"/requirements/{requirement.pk}/")
     page.get_by_label("Say something").fill("Amounts have two decimals")
     page.context.clear_cookies(name="sessionid")
@@ -295,7 +295,7 @@ def test_what_is_typed_on_after_the_session_has_ended_is_told_and_saved_in_the_e
     open_page, owner, collaborator, requirement
 ):
     page = open_page(expects_failures=True)
-    log_in(page, "carl")
+    log_in_by_form(page, "carl")
     page.goto(f"/requirements/{requirement.pk}/edit/")
     page.context.clear_cookies(name="sessionid")
     page.get_by_label("What is wanted, and why").fill("As CSV, and as a PDF.")
