@@ -4,13 +4,15 @@
 aside once, and afterwards only tables that hold something are emptied and get their first rows again.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.test import TransactionTestCase
 
 ASIDE = "first_rows"
+LAST_WRITES_SECONDS = 10.0
 TABLES = """
 SELECT relname FROM pg_class
 WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'django_migrations' ORDER BY relname
@@ -36,10 +38,23 @@ class FirstRows:
                 cursor.execute(f"CREATE TABLE {ASIDE}.{table} AS SELECT {self._columns[table]} FROM public.{table}")
 
     def bring_back(self) -> None:
-        """Make the database hold these rows and nothing else. Sequences go on."""
+        """Make the database hold these rows and nothing else. Sequences go on.
+
+        What a browser sent last may still be written: it is waited for, at most LAST_WRITES_SECONDS.
+        """
+        until = time.monotonic() + LAST_WRITES_SECONDS
+        while True:
+            try:
+                return self._bring_back_alone()
+            except OperationalError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.02)
+
+    def _bring_back_alone(self) -> None:
+        """Do it, or raise OperationalError while somebody else writes: to wait with locks in hand would be a deadlock."""
         with transaction.atomic(), connection.cursor() as cursor:
-            # A request that a browser sent last may still be writing.
-            cursor.execute(f"LOCK TABLE {', '.join(self._tables)} IN SHARE ROW EXCLUSIVE MODE")
+            cursor.execute(f"LOCK TABLE {', '.join(self._tables)} IN SHARE ROW EXCLUSIVE MODE NOWAIT")
             cursor.execute("SET CONSTRAINTS ALL DEFERRED")
             for table in self._that_hold_something():
                 cursor.execute(f"DELETE FROM {table}")

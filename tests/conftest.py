@@ -16,7 +16,7 @@ from tests.clean_database import FirstRows, first_rows_after_each_test
 from tests.migrated_database import drop_migrated, migrated_once
 
 # Whose tests wait longest, for processes, a browser or many examples: begun last, one of them would end alone.
-LONGEST_FIRST = ("agents", "processes", "browser", "hypothesis")
+LONGEST_FIRST = ("agents", "processes", "browser", "long", "hypothesis")
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,7 +1,6 @@
 """The OpenAPI description: valid, complete, and drawn as a page."""
 
 import os
-from pathlib import Path
 
 import jsonschema_rs
 import pytest
@@ -9,10 +8,8 @@ from drf_spectacular.validation import validate_schema
 
 from api.reference import command_reference
 from api.registry import registry
+from tests.browser.conftest import CHROMIUM
 from zikra_portal.security import policy_for
-
-# Debian's; where it is not installed there is no browser to test with, and the suite says so by failing.
-CHROMIUM = Path("/usr/bin/chromium")
 
 
 @pytest.fixture
@@ -94,7 +91,7 @@ def test_the_page_draws_every_command_under_its_content_security_policy(live_ser
     said = []
     try:
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
             page = browser.new_page()
             page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
             page.on("pageerror", lambda error: said.append(str(error)))

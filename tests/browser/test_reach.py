@@ -44,13 +44,14 @@ SIDEWAYS = """() => {
 def problems_of(page, address: str) -> list[str]:
     """What is wrong with a page on a desk and on a phone, in light and in dark."""
     found = []
+    if page.evaluate("window.axe === undefined"):
+        page.add_init_script(AXE)
     for size in (DESK, PHONE):
         page.set_viewport_size(size)
         page.emulate_media(color_scheme="light")
         page.goto(address)
         if address == "/api/docs/":
             page.locator(".opblock").first.wait_for()
-        page.evaluate(AXE)
         for look, rules in (("light", []), ("dark", LOOK_RULES)):
             page.emulate_media(color_scheme=look)
             where = f"{address} at {size['width']}, {look}"

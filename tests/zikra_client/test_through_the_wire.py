@@ -27,7 +27,7 @@ from runs.machines import allow_machine, refuse_machine
 from runs.models import CapturedEvent, Handoff, Run
 from runs.models import Machine as Known
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.long, pytest.mark.django_db(transaction=True)]
 WAIT_SECONDS = 60
 
 

@@ -30,7 +30,7 @@ from zikra_portal.demo.filling import fill_demo
 from zikra_portal.demo.material import PROJECTS
 from zikra_portal.demo.wishes import WISHES
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.long, pytest.mark.django_db]
 
 OPERATOR = system_caller("tests")
 # Kept by the portal itself, or told of the commands: no part of what people have.

@@ -23,7 +23,7 @@ create_token
 LAST = ["finish_requirement", "rotate_token", "revoke_token"]
 ORDER = [*FIRST, *(name for name in registry.names() if name not in FIRST + LAST), *LAST]
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.mark.parametrize("version", VERSIONS)

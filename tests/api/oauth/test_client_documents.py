@@ -16,7 +16,7 @@ from oauth2_provider.models import Application
 from api.oauth.client_documents import ClientDocuments
 from tests.api.oauth.conftest import CALLBACK, App
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.long, pytest.mark.django_db]
 
 
 @pytest.fixture
