@@ -66,13 +66,16 @@
     kept.focus = board.contains(document.activeElement) ? document.activeElement.id : "";
   });
 
+  // Not before htmx has made the form its own: until then it would be sent as a page, and its field gets the focus again,
+  // away from where quick hands have gone on to.
+  document.addEventListener("htmx:afterSettle", function (event) {
+    if (event.detail.target !== dialog) { return; }
+    if (!dialog.open) { dialog.showModal(); }
+    var field = dialog.querySelector("textarea");
+    if (field) { field.focus(); }
+  });
+
   document.addEventListener("htmx:afterSwap", function (event) {
-    if (event.detail.target === dialog) {
-      if (!dialog.open) { dialog.showModal(); }
-      var field = dialog.querySelector("textarea");
-      if (field) { field.focus(); }
-      return;
-    }
     if (event.detail.target !== board) { return; }
     kept.open.forEach(function (id) {
       var details = document.getElementById(id);
