@@ -151,12 +151,25 @@ def opening(text: str) -> str:
     return words if len(words) <= PROMPT_LENGTH else words[: PROMPT_LENGTH - 1].rstrip() + "…"
 
 
+# A message as it is counted: its total and its counts, by which two reports of one message are compared, its model, and
+# the counts themselves.
+CountedMessage = tuple[int, tuple[int, ...], str, TokenCounts]
+
+
+def usage_by_model(messages: Iterable[CountedMessage]) -> dict[str, TokenCounts]:
+    """What messages come to, by model."""
+    usage: dict[str, TokenCounts] = {}
+    for _, _, model, counts in messages:
+        usage[model] = usage.get(model, TokenCounts()) + counts
+    return usage
+
+
 @dataclass
 class MessageTally:
     """The usage of messages that may be told several times: of two reports of one message the larger total holds."""
 
     session_id: str = ""
-    messages: dict[int, tuple[int, tuple[int, ...], str, TokenCounts]] = field(default_factory=dict)
+    messages: dict[int, CountedMessage] = field(default_factory=dict)
     times: list[datetime] = field(default_factory=list)
 
     def note_time(self, moment: datetime) -> None:
@@ -174,15 +187,12 @@ class MessageTally:
 
     def session(self, agent: str, source: Lines) -> Session:
         """What it comes to."""
-        usage: dict[str, TokenCounts] = {}
-        for _, _, model, counts in self.messages.values():
-            usage[model] = usage.get(model, TokenCounts()) + counts
         return Session(
             agent=agent,
             session_id=self.session_id,
             started_at=self.times[0] if self.times else None,
             last_at=self.times[1] if self.times else None,
-            usage=usage,
+            usage=usage_by_model(self.messages.values()),
             keys=frozenset(self.messages),
             lines=source.read,
             broken_lines=source.broken,

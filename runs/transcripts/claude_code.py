@@ -11,7 +11,20 @@ from datetime import datetime
 from typing import Any
 
 from runs.tokens import TokenCounts
-from runs.transcripts import PROMPT_READ, Lines, Session, count_of, inside, key_of, moment_of, opening, part_of, text_of
+from runs.transcripts import (
+    PROMPT_READ,
+    CountedMessage,
+    Lines,
+    Session,
+    count_of,
+    inside,
+    key_of,
+    moment_of,
+    opening,
+    part_of,
+    text_of,
+    usage_by_model,
+)
 
 AGENT = "claude-code"
 # What the program itself says in a model's place: no model was asked, so nothing was used.
@@ -59,7 +72,7 @@ class _Reading:
 
     taken: Container[int]
     session_id: str
-    messages: dict[int, tuple[int, tuple[int, ...], str, TokenCounts]] = field(default_factory=dict)
+    messages: dict[int, CountedMessage] = field(default_factory=dict)
     keys: set[int] = field(default_factory=set)
     times: list[datetime] = field(default_factory=list)
     cwd: tuple[datetime, str] | None = None
@@ -119,9 +132,6 @@ class _Reading:
 
     def session(self, source: Lines) -> Session:
         """What it comes to."""
-        usage: dict[str, TokenCounts] = {}
-        for _, _, model, counts in self.messages.values():
-            usage[model] = usage.get(model, TokenCounts()) + counts
         cwd = self.cwd[1] if self.cwd else ""
         return Session(
             agent=AGENT,
@@ -132,7 +142,7 @@ class _Reading:
             branch=self.branch[1] if self.branch else "",
             first_prompt=opening(self.prompt[1]) if self.prompt else "",
             files_modified=tuple(sorted({inside(path, cwd) for call, path in self.edits.items() if call in self.done})),
-            usage=usage,
+            usage=usage_by_model(self.messages.values()),
             keys=frozenset(self.keys),
             lines=source.read,
             broken_lines=source.broken,
