@@ -169,6 +169,17 @@ def test_everything_goes_by_keyboard(open_page, three):
     assert never_reloaded(page)
 
 
+def test_the_dialog_takes_the_focus_once(open_page, three):
+    page = open_board(open_page)
+    # As on a busy machine, where what htmx does with new content comes late.
+    page.evaluate("htmx.config.defaultSettleDelay = 500")
+    open_menu(page, "B").get_by_role("button", name="Reject…").click()
+    expect(page.get_by_label("Why?")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.wait_for_timeout(800)
+    expect(page.locator("#move-dialog").get_by_role("button", name="Reject", exact=True)).to_be_focused()
+
+
 def test_a_move_appears_for_another_reader_and_disturbs_nothing(open_page, three):
     hers, his = open_board(open_page), open_board(open_page, "carl")
     his.get_by_role("link", name="A", exact=True).focus()
