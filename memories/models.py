@@ -419,12 +419,16 @@ class SpaceState(models.TextChoices):
     RETIRED = "retired", "Retired"
 
 
+# The state stands in the statement and is no argument, so that PostgreSQL need not plan it for each value anew.
+ANSWERING = f"FROM memories_embeddingspace WHERE state = '{SpaceState.ACTIVE}'"
+
+
 class EmbeddingSpaceQuerySet(models.QuerySet["EmbeddingSpace"]):
     """Questions about embedding spaces."""
 
     def answering(self) -> "EmbeddingSpace | None":
         """The space that search uses now, if there is one. Every search asks it."""
-        return first_row(self.model, "FROM memories_embeddingspace WHERE state = %s", [SpaceState.ACTIVE], self.db)
+        return first_row(self.model, ANSWERING, (), self.db)
 
     def in_use(self) -> Self:
         """Spaces that new memories are embedded in: the active one and one being built."""
