@@ -76,13 +76,28 @@ def _masked_keys(item: dict[Any, Any]) -> tuple[dict[Any, Any], int]:
     fresh: dict[Any, Any] = {}
     total = 0
     for key in item:
-        new, count = mask(key) if isinstance(key, str) else (key, 0)
+        new, count = _masked_key(key) if isinstance(key, str) else (key, 0)
         total += count
         wanted, number = new, 2
         while new in fresh:
             new, number = f"{wanted} {number}", number + 1
         fresh[new] = None
     return fresh, total
+
+
+# Names of fields without a secret in them: agents send the same few with each event.
+_PLAIN_KEYS: set[str] = set()
+PLAIN_KEYS_KEPT = 1000
+LONGEST_KEPT_KEY = 60
+
+
+def _masked_key(key: str) -> tuple[str, int]:
+    if key in _PLAIN_KEYS:
+        return key, 0
+    masked = mask(key)
+    if not masked.count and len(key) <= LONGEST_KEPT_KEY and len(_PLAIN_KEYS) < PLAIN_KEYS_KEPT:
+        _PLAIN_KEYS.add(key)
+    return masked
 
 
 def _mask_named(name: str, text: str) -> tuple[str, int]:
@@ -385,7 +400,10 @@ LONGEST_NAME = 80
 MOST_BLANKS = 3
 MOST_CLOSERS = 10
 
-_SEPARATOR = re.compile(r"[:=]")
+# What may name a secret, up to the separator behind it: a cheap look in the folded text, so that the costly one is rare.
+_NAME_BEFORE_SEPARATOR = re.compile(
+    rf"(?:{'|'.join(_KEYWORDS)})[0-9_\-]{{0,{LONGEST_NAME}}}[\"'`\]\\]{{0,{MOST_CLOSERS}}}[ \t]{{0,{MOST_BLANKS}}}(?=[:=])"
+)
 _SEPARATOR_HERE = re.compile(r"(?:===?|=>|:=|[:=])(?![:=])[ \t]{0,3}")
 _TYPE_THEN_TEXT = re.compile(r"[A-Za-z_][\w.\[\], |]{0,60}?[ \t]{0,3}=[ \t]{0,3}(?=[bfruBFRU]{0,2}[\"'`])", re.ASCII)
 _QUOTE = re.compile(r"[bfruBFRU]{0,2}(\\{0,7})([\"'`])")
@@ -448,8 +466,7 @@ def _mask_assignments(text: str) -> tuple[str, int]:
     """`NAME=value`, `name: value` and `"name": "value"` for names that tell of a secret, plain, quoted and escaped."""
     out: list[str] = []
     done = count = 0
-    folded = _folded(text)
-    places = [(found.start(), 0) for found in _SEPARATOR.finditer(text) if _ends_a_name(folded, found.start())]
+    places = [(found.end(), 0) for found in _NAME_BEFORE_SEPARATOR.finditer(_folded(text))]
     if "--" in text:
         places += [(found.end(), 1) for found in _FLAG.finditer(text)]
         places.sort()
@@ -463,14 +480,6 @@ def _mask_assignments(text: str) -> tuple[str, int]:
         out += [text[done:start], f"[masked: {kind}]"]
         done, count = stop, count + 1
     return ("".join([*out, text[done:]]), count) if count else (text, 0)
-
-
-def _ends_a_name(folded: str, separator: int) -> bool:
-    """A cheap look at what stands before a separator, so that the costly one is rare."""
-    end = _end_of_name(folded, separator)
-    while end and separator - end < LONGEST_NAME and folded[end - 1] in "0123456789_-":
-        end -= 1
-    return folded.endswith(_KEYWORDS, 0, end)
 
 
 def _end_of_name(text: str, separator: int) -> int:
