@@ -441,7 +441,10 @@ def _candidate(row: tuple[Any, ...]) -> Candidate:
     )
 
 
-WINNERS = "SELECT {columns} FROM memories_memory AS memory {joins} WHERE memory.id = ANY(%s)".format(
+# The array stands in a query of its own, so that PostgreSQL need not plan the statement anew for each length of it.
+WINNERS = (
+    "SELECT {columns} FROM memories_memory AS memory {joins} WHERE memory.id = ANY((SELECT %s::uuid[])::uuid[])"
+).format(
     columns=", ".join(
         [f"memory.{name}" for name in SHOWN_FIELDS]
         + [f"project.{name}" for name in SHOWN_PROJECT_FIELDS]
