@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 # soon (the board is looked at every four seconds), and a storm of them in fewer rounds, which leaves the cores to the
 # agents that wait for an answer.
 PAUSE_SECONDS = 2
-STORM_PAUSE_SECONDS = 6
+STORM_PAUSE_SECONDS = 10
 # So many hooks of a process in a second are a storm.
 STORM_RATE = 50
 # Holds the moment at which the task will begin, in seconds since 1970.
