@@ -6,6 +6,7 @@ Long texts get coarser passages, since each token costs the embedder time; very 
 """
 
 import re
+from collections import Counter
 from itertools import pairwise
 
 MAX_PASSAGE_TOKENS = 300
@@ -39,32 +40,48 @@ _TOKEN = re.compile(
     r"(?P<letters>[A-Za-z]+)|(?P<space>\s+)|(?P<latin>[\u00c0-\u024f\u0370-\u06ff]+)|(?P<other>.)", re.DOTALL
 )
 _LETTERS_PER_TOKEN = 3.0  # 4 to 5 in English prose; identifiers and other languages take more tokens
+_OTHER_LETTERS_PER_TOKEN = 2.0
 _LONG_WORD = 20  # letters; longer runs are blobs, where an embedder's vocabulary knows single letters only
+
+
+_SHORT = 40
+_LETTERS = re.compile(r"[A-Za-z]+")
+_LATIN = re.compile(r"[\u00c0-\u024f\u0370-\u06ff]+")
+_ASTRAL = re.compile(r"[\U00010000-\U0010ffff]")
 
 
 def estimated_tokens(text: str) -> int:
     """A cautious count of the tokens an embedder makes of ``text``: rather too many than too few.
 
     Letters of one word count a third each (half in other alphabets), blobs, digits, signs and characters of scripts
-    without spaces one each.
+    without spaces one each. In a long text words of one length are counted together: a memory may hold a mebibyte.
     """
-    return int(sum(_costs(text)) + 0.999)
+    if len(text) <= _SHORT:
+        return int(sum(map(_cost, _TOKEN.finditer(text))) + 0.999)
+    cost, others = 0.0, sum(map(len, text.split())) + (0 if text.isascii() else len(_ASTRAL.findall(text)))
+    for words, letters_per_token in ((_LETTERS, _LETTERS_PER_TOKEN), (_LATIN, _OTHER_LETTERS_PER_TOKEN)):
+        if words is _LATIN and text.isascii():
+            continue
+        for length, count in Counter(map(len, words.findall(text))).items():
+            cost += count * _cost_of_word(length, letters_per_token)
+            others -= count * length
+    return int(cost + others + 0.999)
 
 
-def _costs(text: str) -> list[float]:
-    costs = []
-    for token in _TOKEN.finditer(text):
-        length = token.end() - token.start()
-        kind = token.lastgroup
-        if kind == "letters":
-            costs.append(length if length > _LONG_WORD else max(1.0, length / _LETTERS_PER_TOKEN))
-        elif kind == "latin":
-            costs.append(length if length > _LONG_WORD else max(1.0, length / 2))
-        elif kind == "space":
-            costs.append(0.0)
-        else:
-            costs.append(1.0 if ord(token.group()) < 0x10000 else 2.0)
-    return costs
+def _cost_of_word(length: int, letters_per_token: float) -> float:
+    return length if length > _LONG_WORD else max(1.0, length / letters_per_token)
+
+
+def _cost(token: re.Match[str]) -> float:
+    """What one match of _TOKEN counts for in estimated_tokens."""
+    kind, length = token.lastgroup, token.end() - token.start()
+    if kind == "letters":
+        return _cost_of_word(length, _LETTERS_PER_TOKEN)
+    if kind == "latin":
+        return _cost_of_word(length, _OTHER_LETTERS_PER_TOKEN)
+    if kind == "space":
+        return 0.0
+    return 1.0 if ord(token.group()) < 0x10000 else 2.0
 
 
 _TURN = re.compile(r"(?<=[.!?…\])\"'”’»])\s+(?=[A-Z][\w.'’-]{0,24}(?: [A-Z][\w.'’-]{0,24}){0,2}: )")
@@ -76,6 +93,8 @@ _SPACE = re.compile(r"\s+")
 
 def _cut(text: str, limit: float) -> list[str]:
     """``text`` in pieces of at most ``limit`` estimated tokens, at white space where there is some."""
+    if estimated_tokens(text) <= limit:
+        return [stripped] if (stripped := text.strip()) else []
     pieces, start, spent, last_space, spent_at_space = [], 0, 0.0, -1, 0.0
     for token in _TOKEN.finditer(text):
         kind, length = token.lastgroup, token.end() - token.start()
@@ -100,7 +119,7 @@ def _places(token: re.Match[str], blob: bool) -> list[tuple[int, float]]:
     """Where a token may be cut, with the cost of each piece: a blob anywhere, others only before them."""
     if blob:
         return [(place, 1.0) for place in range(token.start(), token.end())]
-    return [(token.start(), _costs(token.group())[0])]
+    return [(token.start(), _cost(token))]
 
 
 def _blocks(content: str) -> list[str]:

@@ -229,6 +229,8 @@ class _Work:
         known = list(before.files_modified) if before is not None else []
         told: dict[str, Any] = {
             "session_id": self.session_id,
+            # It is there by now, so nobody need try to make it.
+            "run_id": self.run.pk if self.run is not None else None,
             "at": part[-1].at,
             "files_modified": list(dict.fromkeys([*known, *self.digest.files]))[:FILES_AT_MOST],
             "output_summary": opening(self.digest.last_state or self.digest.title),
