@@ -1,12 +1,14 @@
 """The demo: a whole team's month in an empty portal, and out again without a trace or a loss."""
 
 import io
+import re
 from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.core import serializers
 from django.core.management import CommandError, call_command
 from django.db.models import F, Max
@@ -26,7 +28,6 @@ from runs.budgets import budget_states
 from runs.machines import sharing_token
 from runs.models import DailyTotal, Dimension, Handoff, Machine, Run, RunUsage
 from runs.recording import log_run
-from zikra_portal.demo.filling import fill_demo
 from zikra_portal.demo.material import PROJECTS
 from zikra_portal.demo.wishes import WISHES
 
@@ -64,22 +65,36 @@ def own_project() -> Project:
 
 def test_the_demo_is_a_whole_month_and_goes_without_a_trace(monkeypatch):
     before = every_row()
-    filled = fill_demo()
+    # An older demo is there, and the command puts a new one in its place.
+    old = Project.objects.create(name="demo-shop", is_demo=True)
+    save_memory(OPERATOR, old, "note", "Of the old demo")
+    make_member(OPERATOR, "demo-pm", Role.OWNER, password="correct horse battery")
+    Member.objects.update(is_demo=True)
+    told = run_command("--again").splitlines()
+    password = told[-2]
+    counts = {name: int(count) for count, name in re.findall(r"(\d+) (\w+)", told[0])}
+    assert not Memory.objects.filter(title="Of the old demo").exists()
+    assert password not in "".join(str(row) for table in every_row().values() for row in table.values())
+    assert AuditEntry.objects.values_list("command", "door").get() == ("fill_demo", "console")
     with pytest.raises(CommandError, match="The demo is there already. Renew it with --again"):
         run_command()
     now = timezone.now()
 
-    memories_made = filled.counts.pop("memories")
-    machines_noted = filled.counts.pop("machines")
-    assert filled.counts == {"projects": 4, "members": 8, "requirements": 60, "runs": 300, "handoffs": 5}
+    memories_made = counts.pop("memories")
+    machines_noted = counts.pop("machines")
+    assert counts == {"projects": 4, "members": 8, "requirements": 60, "runs": 300, "handoffs": 5}
     assert 480 <= memories_made <= 520
+    usernames = list(Member.objects.filter(is_demo=True).order_by("pk").values_list("username", flat=True))
     assert {member.role for member in Member.objects.filter(is_demo=True)} == set(Role.values)
     assert all(
         name.startswith("demo-")
-        for name in [*filled.usernames, *Project.objects.values_list("name", flat=True)]
+        for name in [*usernames, *Project.objects.values_list("name", flat=True)]
         if name != "global"
     )
-    assert all(member.check_password(filled.password) for member in Member.objects.filter(is_demo=True))
+    assert told[1] == f"Log in at {settings.PORTAL_URL} as one of {', '.join(usernames)}."
+    assert all(member.check_password(password) for member in Member.objects.filter(is_demo=True))
+    assert Project.objects.filter(is_demo=True).count() == len(PROJECTS)
+    assert Requirement.objects.count() == sum(len(wishes) for wishes in WISHES.values())
 
     memories = Memory.objects.select_related("memory_type")
     assert {memory.memory_type_id for memory in memories} == set(MemoryType.objects.values_list("name", flat=True))
@@ -201,20 +216,6 @@ def test_a_portal_with_anything_of_its_own_is_refused_and_stays_as_it_is():
     with pytest.raises(CommandError, match="this one holds 1 project, 2 memories, 1 requirement, 1 run of your own"):
         call_command("demo", stdout=io.StringIO())
     assert every_row() == before
-
-
-def test_the_command_renews_a_demo_and_tells_the_password_once():
-    old = Project.objects.create(name="demo-shop", is_demo=True)
-    save_memory(OPERATOR, old, "note", "Of the old demo")
-    make_member(OPERATOR, "demo-pm", Role.OWNER, password="correct horse battery")
-    Member.objects.update(is_demo=True)
-    password = run_command("--again").splitlines()[-2]
-    assert not Memory.objects.filter(title="Of the old demo").exists()
-    assert Project.objects.filter(is_demo=True).count() == len(PROJECTS)
-    assert Requirement.objects.count() == sum(len(wishes) for wishes in WISHES.values())
-    assert Member.objects.get(username="demo-pm").check_password(password)
-    assert password not in "".join(str(row) for table in every_row().values() for row in table.values())
-    assert AuditEntry.objects.values_list("command", "door").get() == ("fill_demo", "console")
 
 
 def test_removing_where_there_is_no_demo_says_so():
