@@ -85,7 +85,7 @@ MIDDLEWARE = [
 AGENTS_MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "zikra_portal.security.ContentSecurityPolicyMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "zikra_portal.request_id.RequestIdMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
