@@ -56,7 +56,8 @@ def test_the_statements_of_a_hook(call):
 def test_the_statements_of_a_search(call, app):
     call("/webhook/zikra", {"command": "save_memory", "project": app.name, "title": "Why", "content_md": "Because."})
     for number in range(CALLS):
-        call("/webhook/zikra", {"command": "search", "project": app.name, "query": f"why is it {number}"})
+        # Of all projects: what is asked of one is planned for it, since projects differ in size.
+        call("/webhook/zikra", {"command": "search", "query": f"why is it {number}"})
     planned = statements()
     assert len([statement for statement in planned if "memories_posting" in statement]) == 2
     assert planned_anew(planned) == []
