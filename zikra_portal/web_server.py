@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-THREADS = 4
+THREADS = 3
 THREADS_THAT_WAIT = 8
 
 
@@ -16,7 +16,7 @@ def threads_of_a_process(environment: Mapping[str, str]) -> int:
     """WEB_THREADS, or what suits where questions are embedded.
 
     Requests beyond them wait their turn, and end sooner than if all ran at once: of 300 hooks a second on two cores 95
-    in 100 were answered within 16 ms with four threads, and within 25 with eight. A question to an embeddings endpoint
+    in 100 were answered within 17 ms with three threads, and within 25 with eight. A question to an embeddings endpoint
     waits for the network, so there are more threads then. Raises ValueError where WEB_THREADS is no whole number.
     """
     waits = environment.get("EMBEDDING_PROVIDER", "") == "openai"

@@ -8,12 +8,12 @@ from zikra_portal.web_server import threads_of_a_process
 @pytest.mark.parametrize(
     ("environment", "threads"),
     [
-        ({}, 4),
-        ({"EMBEDDING_PROVIDER": "embedded"}, 4),
-        ({"EMBEDDING_PROVIDER": "none"}, 4),
+        ({}, 3),
+        ({"EMBEDDING_PROVIDER": "embedded"}, 3),
+        ({"EMBEDDING_PROVIDER": "none"}, 3),
         ({"EMBEDDING_PROVIDER": "openai"}, 8),
         ({"EMBEDDING_PROVIDER": "openai", "WEB_THREADS": ""}, 8),
-        ({"EMBEDDING_PROVIDER": "openai", "WEB_THREADS": "3"}, 3),
+        ({"EMBEDDING_PROVIDER": "openai", "WEB_THREADS": "5"}, 5),
         ({"WEB_THREADS": "16"}, 16),
     ],
 )
