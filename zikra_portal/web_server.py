@@ -16,8 +16,8 @@ def threads_of_a_process(environment: Mapping[str, str]) -> int:
     """WEB_THREADS, or what suits where questions are embedded.
 
     Requests beyond them wait their turn, and end sooner than if all ran at once: of 300 hooks a second on two cores 95
-    in 100 were answered within 17 to 20 ms with three threads, and within 37 to 47 with eight in a like hour. A question to an embeddings endpoint
-    waits for the network, so there are more threads then. Raises ValueError where WEB_THREADS is no whole number.
+    in 100 were answered within 17 to 20 ms with three threads, and within 37 to 47 with eight in a like hour. A question
+    to an embeddings endpoint waits for the network, so there are more threads then. Raises ValueError where WEB_THREADS is no whole number.
     """
     waits = environment.get("EMBEDDING_PROVIDER", "") == "openai"
     return int(environment.get("WEB_THREADS") or (THREADS_THAT_WAIT if waits else THREADS))
