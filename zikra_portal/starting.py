@@ -260,7 +260,8 @@ class _Portal:
         )
 
 
-_CELERY = [sys.executable, "-m", "celery", "-A", "zikra_portal"]
+# `prepare` makes the checks of the same code beside it; they would import every page once more for each of them.
+_CELERY = [sys.executable, "-m", "celery", "-A", "zikra_portal", "--skip-checks"]
 
 
 def check_postgresql(url: str) -> None:

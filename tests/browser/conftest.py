@@ -42,6 +42,8 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # A page of a test runs its scripts once: the compilers that make hot code quick cost more than they give back.
+    "--js-flags=--no-opt --no-maglev --always-sparkplug",
 ]
 PASSWORD = "correct horse battery"
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
