@@ -1,6 +1,5 @@
 """The three people that every test of a door asks: an owner, a collaborator of one project, and a stranger to it."""
 
-import gc
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,12 +14,10 @@ from memories.embedding.spaces import background_of
 from memories.models import EmbeddingSpace
 from tests.clean_database import FirstRows, first_rows_after_each_test
 from tests.migrated_database import drop_migrated, migrated_once
+from zikra_portal.garbage import collect_seldom
 
 # Whose tests wait longest, for processes, a browser or many examples: begun last, one of them would end alone.
 LONGEST_FIRST = ("agents", "processes", "browser", "long", "hypothesis")
-
-# New objects that wait for a look of the garbage collector; with Python's 700 it took a tenth of the tests' time.
-GARBAGE_BEFORE_COLLECTION = 20_000
 
 
 @pytest.hookimpl(trylast=True)
@@ -35,10 +32,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector pass over what stays to the end, the modules and the tests, and come more seldom."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GARBAGE_BEFORE_COLLECTION, 20, 50)
+    """As in the portal's own processes; else the collector takes a tenth of the tests' time."""
+    collect_seldom()
 
 
 @pytest.fixture(scope="session")

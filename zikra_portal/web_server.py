@@ -48,4 +48,7 @@ def when_ready(_server: Any) -> None:
     """Load the addresses and what they import before the processes part, so that no first request waits."""
     from django.urls import get_resolver
 
+    from zikra_portal.garbage import collect_seldom
+
     _ = get_resolver().url_patterns
+    collect_seldom()

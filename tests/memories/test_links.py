@@ -1,5 +1,7 @@
 """Wikilinks: found in text, resolved early and late, never across projects or out of sight."""
 
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +36,14 @@ def test_a_link_resolves_at_once_and_a_late_title_picks_its_links_up(collaborato
     assert links_out(collaborator.caller, source) == [future, old]
     assert links_in(collaborator.caller, future) == [source]
     assert links_waiting(source) == []
+
+
+def test_where_nothing_waits_for_a_title_no_link_is_written(collaborator, app):
+    save_memory(collaborator.caller, app, "note", "Plan", content_md="See [[Nobody wrote this]].")
+    with CaptureQueriesContext(connection) as seen:
+        save_memory(collaborator.caller, app, "note", "Another", content_md="Plain.")
+    asked = [query["sql"].partition(" ")[0] for query in seen.captured_queries if "memories_memorylink" in query["sql"]]
+    assert asked == ["SELECT"]
 
 
 def test_links_follow_the_text(collaborator, app):
