@@ -328,6 +328,11 @@ def _opened(caller: Caller, project: Project, report: _Report) -> tuple[Run, boo
             raise NotFound("Run not found")
         _take_session(_own(caller, run), report.session_id)
         return run, False
+    runs = Run.objects.filter(project=project).select_for_update()
+    # Of a session nearly every report but the first one finds its run.
+    known = runs.filter(session_id=report.session_id).first() if report.session_id else None
+    if known is not None:
+        return _own(caller, known), False
     fresh = Run(
         project=project,
         session_id=report.session_id,
@@ -341,7 +346,6 @@ def _opened(caller: Caller, project: Project, report: _Report) -> tuple[Run, boo
     )
     # Of two reports of one new session at once, the second waits here for the first and then finds its row.
     Run.objects.bulk_create([fresh], ignore_conflicts=True)
-    runs = Run.objects.filter(project=project).select_for_update()
     run = runs.get(session_id=report.session_id) if report.session_id else runs.get(pk=fresh.pk)
     return _own(caller, run), run.pk == fresh.pk
 

@@ -50,6 +50,9 @@ CALLS_OF_EACH_COMMAND = 2
 UUIDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SECRETS = re.compile(r"zikra_[0-9a-f]{10}_[A-Za-z0-9_-]{43}")
 
+# One for all calls, as this door keeps no cookies: each client builds all middlewares anew.
+AGENT = Client()
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -214,7 +217,7 @@ def undone() -> Iterator[None]:
 def answer_to(body: dict[str, Any], secret: str, existing: set[str]) -> str:
     """Status and body of the answer, with what is new in it (ids, secrets) made alike."""
     with undone():
-        response = Client().post(
+        response = AGENT.post(
             "/webhook/zikra",
             body,
             content_type="application/json",
