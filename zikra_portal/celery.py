@@ -1,7 +1,6 @@
 """The Celery application: what is slow or foreign happens here, never inside a request."""
 
 import os
-
 from typing import Any
 
 from celery import Celery

@@ -15,6 +15,8 @@ DEEPEST = 30
 GAP = "\n[… {} bytes …]\n"
 # What the gap's own words take at most.
 GAP_BYTES = 32
+# Quotes, colon and comma of an entry.
+PUNCTUATION_BYTES = 8
 
 
 def cut_body(body: dict[str, Any]) -> dict[str, Any]:
@@ -30,7 +32,8 @@ def cut_body(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def fitted(value: Any, most: int, depth: int = 0) -> Any:
-    """A JSON value that takes at most so many bytes, or little more: short parts stay whole, long texts lose their middle."""
+    """A JSON value whose names and texts take at most so many bytes of UTF-8: short parts stay whole, long texts lose
+    their middle, and what has no room at all goes."""
     if isinstance(value, str):
         return cut(value, most)
     if not isinstance(value, dict | list):
@@ -41,11 +44,12 @@ def fitted(value: Any, most: int, depth: int = 0) -> Any:
     if depth >= DEEPEST or most < GAP_BYTES:
         return "[…]"
     entries = list(value.items() if isinstance(value, dict) else enumerate(value))[:ENTRIES_AT_MOST]
-    shares = _shares([size_of(entry) + len(str(name)) + 4 for name, entry in entries], most)
+    names = [PUNCTUATION_BYTES + (size_of(name) if isinstance(name, str) else 0) for name, _ in entries]
+    shares = _shares([size_of(entry) + named for (_, entry), named in zip(entries, names, strict=True)], most)
     short = {
-        name: fitted(entry, shares[place], depth + 1)
-        for place, (name, entry) in enumerate(entries)
-        if shares[place] > 0
+        name: fitted(entry, share - named, depth + 1)
+        for (name, entry), named, share in zip(entries, names, shares, strict=True)
+        if share > named or (share == named and entry == "")
     }
     return short if isinstance(value, dict) else list(short.values())
 

@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 from django.db import connection
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from access.masking import mask_all
@@ -152,11 +152,23 @@ TEXTS = st.recursive(
 )
 
 
+def bytes_of_texts(value):
+    if isinstance(value, str):
+        return len(value.encode())
+    if isinstance(value, dict):
+        return sum(len(name.encode()) + bytes_of_texts(entry) for name, entry in value.items())
+    return sum(map(bytes_of_texts, value))
+
+
 @settings(max_examples=300)
 @given(value=TEXTS, most=st.integers(64, 400))
-def test_what_is_fitted_is_hardly_larger_than_asked(value, most):
-    # Names of fields, and the marks of what was left out, come on top.
-    assert size_of(fitted(value, most)) <= most * 2 + 200
+@example({"\x1f" * 9 + str(n): "\x1f" * 99 for n in range(5)}, 121)
+@example({"é" * 80: "short", "long": "word " * 200}, 64)
+@example([[["deep " * 20] * 9] * 9] * 9, 90)
+def test_what_is_fitted_takes_no_more_than_asked_and_stays_whole_where_it_fits(value, most):
+    short = fitted(value, most)
+    assert bytes_of_texts(short) <= most
+    assert short == value or size_of(value) > most
 
 
 @settings(max_examples=300)
