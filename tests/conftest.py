@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """As in the portal's own processes; else the collector takes a tenth of the tests' time."""
+    """As in the portal's own processes; else the collector takes a tenth of Python's time."""
     collect_seldom()
 
 
