@@ -492,8 +492,8 @@ class PendingEmbeddingQuerySet(models.QuerySet["PendingEmbedding"]):
     """Questions about what waits to be embedded."""
 
     def due(self) -> Self:
-        """Rows that a worker may take now, oldest first."""
-        return self.filter(not_before__lte=timezone.now()).order_by("queued_at")
+        """Rows that a worker may take now."""
+        return self.filter(not_before__lte=timezone.now())
 
     def lag(self) -> timedelta:
         """Age of the oldest row; zero when nothing waits."""
@@ -518,7 +518,8 @@ class PendingEmbedding(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["memory", "space"], name="one_pending_embedding_per_space")]
-        indexes = [models.Index(fields=["space", "not_before", "queued_at"], name="pending_due")]
+        # Read from both ends: the newest is looked for as often as the oldest.
+        indexes = [models.Index(fields=["space", "queued_at"], name="pending_by_age")]
 
     def __str__(self) -> str:
         return f"{self.memory_id} in space {self.space_id}"

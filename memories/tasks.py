@@ -4,15 +4,13 @@ from celery import shared_task
 
 from memories import archiving, postings, session_pages, session_rewriting
 from memories.embedding import queue, spaces, working
-from memories.models import EmbeddingSpace
 
 
 @shared_task(name="memories.embed_pending")
 def embed_pending() -> int:
-    """Embed all that waits, the answering space first, and let a finished new space take over."""
+    """Embed all that waits and let a finished new space take over; where another process is at it, that one embeds."""
     queue.clear_signal()
-    in_use = EmbeddingSpace.objects.in_use().order_by("state", "pk")
-    stored = sum(working.embed_pending_of(space) for space in in_use)
+    stored = working.embed_pending_alone()
     spaces.activate_finished_spaces()
     return stored
 

@@ -13,6 +13,7 @@ import numpy as np
 from django.conf import settings
 
 from access.cores import runnable_threads
+from memories.chunking import MAX_PASSAGE_TOKENS
 
 EMBEDDED = "embedded"
 OPENAI = "openai"
@@ -25,11 +26,26 @@ CORES = os.cpu_count() or 1
 # More in one pass save nothing more, and let the first of them wait for the last.
 QUESTIONS_A_PASS = 8
 PASSAGES_A_PASS = 4
+# A core of a small machine takes 1.1 to 2.8 ms a token.
+TOKENS_A_PASS = 160
 # OpenMP's threads wait for each other at every step: beside others that want the cores, two take longer than one.
 # Quiet is: this thread, and the one that asked or is about to sleep.
 RUNNABLE_WHEN_QUIET = 3
 # So long after two questions met, the next one may have every core again.
 QUIET_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How passages are given to an embedder: so many, of so many estimated tokens, in one turn, so many turns at once.
+
+    A turn cannot be interrupted: what was saved a moment ago waits for the end of one.
+    """
+
+    passages: int
+    tokens: int
+    turns: int
+
 
 # An endpoint that failed so often in a row is left alone for a while: searches then answer by keywords at once
 # instead of each waiting for a time-out.
@@ -37,6 +53,14 @@ FAILURES_BEFORE_PAUSE = 3
 PAUSE_SECONDS = 30.0
 ENDPOINT_BATCH = 128  # texts a request; OpenAI's limit is 2,048, smaller servers take less
 ENDPOINT_RETRIES = 2
+ENDPOINT_TURN = 32  # texts: a server without a graphics card takes seconds for them
+
+
+def pace_of(provider: str) -> Pace:
+    """How passages are given to a provider's embedder; answered without making it."""
+    if provider == EMBEDDED:
+        return Pace(PASSAGES_A_PASS, TOKENS_A_PASS, turns=CORES)
+    return Pace(ENDPOINT_TURN, ENDPOINT_TURN * MAX_PASSAGE_TOKENS, turns=2)
 
 
 class EmbedderUnavailable(Exception):

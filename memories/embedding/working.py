@@ -1,185 +1,267 @@
-"""Making the vectors that are missing: take a lease on a batch, embed outside any transaction, store what still fits.
+"""Making the vectors that are missing: what was saved a moment ago passes what has long waited.
 
-A worker that dies leaves a lease that runs out; a memory that is saved again meanwhile keeps its place in the queue,
-because vectors are only stored for the version they were made of.
+Passages are given to the embedder in turns, each a fraction of a second of one core. Before each turn it is asked anew
+what is most urgent, so that a save is found by meaning soon while thousands wait, or while a long memory is embedded.
+Statements stay in the caller's thread; the embedder works beside them.
 """
 
-import uuid
-from collections.abc import Iterable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from datetime import timedelta
+import socket
+import zlib
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import numpy as np
 import structlog
-from django.db import transaction
-from django.db.models import Q
-from django.utils import timezone
+from django.db import connection
 
-from memories.chunking import last_statement, passages
-from memories.embedding.providers import EmbedderUnavailable
-from memories.embedding.spaces import ATTEMPTS_BEFORE_FAILED, embedder_of
-from memories.models import EmbeddingSpace, Memory, PassageVector, PendingEmbedding
+from memories.chunking import estimated_tokens
+from memories.embedding.claims import Claim, claim_fresh, claim_oldest, put_back, renew_lease, store
+from memories.embedding.providers import EmbedderUnavailable, Pace, pace_of
+from memories.embedding.spaces import embedder_of
+from memories.models import EmbeddingSpace, PendingEmbedding
 
 log = structlog.get_logger(__name__)
 
-# Memories a batch: enough to keep every core busy, few enough that the first of a storm is found soon.
+# Stored together: enough memories that statements cost little, few enough passages that a slow machine has them
+# within a lease.
 BATCH_MEMORIES = 32
-READ_FIELDS = ("id", "version", "title", "content_md", "resolution", "project_id", "source_file", "source_position")
-# A statement takes 65,535 values bound by the server, and a vector's row has five.
-VECTORS_A_STATEMENT = 1_000
-LEASE = timedelta(minutes=5)
-FIRST_PAUSE = timedelta(seconds=5)
-LONGEST_PAUSE = timedelta(minutes=10)
+BATCH_PASSAGES = 256
+# Of what is fresh few are taken at a time, so that the newest never waits for many. One with more passages than this
+# goes with the backlog: others would have to wait for it.
+FRESH_MEMORIES = 4
+FRESH_PASSAGES = 16
+# While more is saved than can be embedded, every fourth turn is for what has waited longest.
+FRESH_TURNS_IN_A_ROW = 3
+EMBEDDING_LOCK = 7723_02  # any number of our own, for pg_try_advisory_lock
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A memory's text as it was when a worker took it."""
+@dataclass(eq=False)
+class Batch:
+    """Memories of a space that are embedded in turns and stored together."""
 
-    memory_id: uuid.UUID
-    version: int
-    passages: list[str]
+    space: EmbeddingSpace
+    claims: list[Claim]
+    turns: list[list[str]]
+    vectors: dict[int, np.ndarray] = field(default_factory=dict)
+    begun: int = 0
+    running: int = 0
+    problem: Exception | None = None
+
+    @property
+    def has_turns(self) -> bool:
+        """Whether a turn of it is left to begin."""
+        return self.begun < len(self.turns)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing of it is left to wait for."""
+        return not self.has_turns and not self.running
+
+    def all_vectors(self) -> np.ndarray:
+        """The vectors of all passages, in their order."""
+        return np.concatenate([self.vectors[place] for place in range(len(self.turns))])
 
 
-def embed_pending_of(space: EmbeddingSpace) -> int:
-    """Embed batches of a space until nothing of it is due; answers how many memories were stored.
+def embed_pending_alone() -> int:
+    """Embed what is due in all spaces in use, unless another process of this machine is at it; answers how many.
 
-    While one batch is stored, which keeps PostgreSQL busy and leaves the embedder idle, the next is embedded beside it.
-    When the embedder is away what was taken is put back with a pause and the work ends; the sweep tries again.
+    One process keeps every core busy; a second would only make each turn take twice as long. The one that is at it looks
+    again after it has let go of the lock, so that nothing waits that was queued in its last moment.
     """
+    in_use = EmbeddingSpace.objects.in_use().order_by("state", "pk")
     stored = 0
-    with ThreadPoolExecutor(1, thread_name_prefix="next-batch") as beside:
-        coming = _begin(space, beside)
-        while coming is not None:
-            batch, vectors = coming
-            wait([vectors])
-            coming = _begin(space, beside)
-            try:
-                stored += _finish(space, batch, vectors)
-            except EmbedderUnavailable as error:
-                for taken in [batch, coming[0]] if coming else [batch]:
-                    _put_back(space, taken, str(error), counted=False)
-                log.warning("embedder_unavailable", space=str(space), error=str(error))
+    while PendingEmbedding.objects.due().filter(space__in=in_use).exists():
+        with _sole_embedder() as is_ours:
+            if not is_ours:
                 break
+            stored += embed_pending_of(*in_use)
     return stored
 
 
-def _begin(space: EmbeddingSpace, beside: Executor) -> tuple[list[Claim], Future[np.ndarray]] | None:
-    """Take a batch and start to embed it; None when nothing is due. Statements stay in the caller's thread."""
-    batch = _claim(space)
-    return (batch, beside.submit(_vectors, space, batch)) if batch else None
+def machine_lock() -> tuple[int, int]:
+    """The key of this machine's advisory lock in PostgreSQL."""
+    return EMBEDDING_LOCK, zlib.crc32(socket.gethostname().encode()) - 2**31
 
 
-def _claim(space: EmbeddingSpace) -> list[Claim]:
-    """Take the oldest due memories of a space for the length of a lease."""
-    with transaction.atomic():
-        rows = list(space.pending.due().select_for_update(skip_locked=True)[:BATCH_MEMORIES])
-        PendingEmbedding.objects.filter(pk__in=[row.pk for row in rows]).update(not_before=timezone.now() + LEASE)
-    taken = Memory.objects.filter(pk__in=[row.memory_id for row in rows], deleted_at=None).only(*READ_FIELDS)
-    before = _predecessors(taken)
-    return [
-        Claim(
-            memory.pk, memory.version, passages(memory.title, embedded_text(memory), before=before.get(memory.pk, ""))
-        )
-        for memory in taken
-    ]
-
-
-def _predecessors(memories: Iterable[Memory]) -> dict[uuid.UUID, str]:
-    """The last statement of what stands before each memory in its source: a reply is understood by what it replies to."""
-    wanted = {
-        (memory.project_id, memory.source_file, memory.source_position - 1): memory.pk
-        for memory in memories
-        if memory.source_file and memory.source_position
-    }
-    if not wanted:
-        return {}
-    places = Q()
-    for project_id, source_file, position in wanted:
-        places |= Q(project_id=project_id, source_file=source_file, source_position=position)
-    found = Memory.objects.filter(places, deleted_at=None).only(*READ_FIELDS)
-    return {
-        wanted[(row.project_id, row.source_file, row.source_position or 0)]: last_statement(embedded_text(row))
-        for row in found
-    }
-
-
-def embedded_text(memory: Memory) -> str:
-    """What of a memory is embedded beside its title."""
-    return f"{memory.content_md}\n{memory.resolution}" if memory.resolution else memory.content_md
-
-
-def _finish(space: EmbeddingSpace, batch: list[Claim], vectors: Future[np.ndarray]) -> int:
-    """Store an embedded batch; when its texts were refused, try each memory alone, so that one cannot hold up the rest."""
+@contextmanager
+def _sole_embedder() -> Iterator[bool]:
+    """Whether this process is the one of its machine that embeds; PostgreSQL lets go of the lock when it dies."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", machine_lock())
+        is_ours = cursor.fetchone()[0]
     try:
-        return _store(space, batch, vectors.result())
-    except EmbedderUnavailable:
-        raise
-    except Exception as error:
-        log.warning("embedding_batch_failed", space=str(space), error=repr(error))
-    stored = 0
-    for claim in batch:
-        try:
-            stored += _store(space, [claim], _vectors(space, [claim]))
-        except EmbedderUnavailable:
-            raise
-        except Exception as error:
-            _put_back(space, [claim], repr(error))
-    return stored
+        yield is_ours
+    finally:
+        if is_ours:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", machine_lock())
 
 
-def _vectors(space: EmbeddingSpace, batch: list[Claim]) -> np.ndarray:
-    return embedder_of(space).embed_passages([passage for claim in batch for passage in claim.passages])
+def embed_pending_of(*spaces: EmbeddingSpace) -> int:
+    """Embed what is due in these spaces, of the first space first, until nothing is; answers how many memories were stored.
 
-
-def _store(space: EmbeddingSpace, batch: list[Claim], vectors: np.ndarray) -> int:
-    """Replace the vectors of each memory that still has the version they were made of, and take it off the queue."""
-    ends = np.cumsum([len(claim.passages) for claim in batch])[:-1]
-    parts = np.split(vectors.astype(np.float16), ends)
-    with transaction.atomic():
-        locked = Memory.objects.filter(pk__in=[claim.memory_id for claim in batch], deleted_at=None)
-        current = {
-            row.pk: row
-            for row in locked.select_for_update(of=("self",), no_key=True)
-            .only("id", "version", "project_id")
-            .order_by("pk")
-        }
-        fitting = [
-            (current[claim.memory_id], part)
-            for claim, part in zip(batch, parts, strict=True)
-            if claim.memory_id in current and current[claim.memory_id].version == claim.version
-        ]
-        keys = [memory.pk for memory, _ in fitting]
-        PassageVector.objects.filter(space=space, memory_id__in=keys).delete()
-        PassageVector.objects.bulk_create(
-            [
-                PassageVector(
-                    space=space, memory=memory, project_id=memory.project_id, position=position, embedding=vector
-                )
-                for memory, part in fitting
-                for position, vector in enumerate(part)
-            ],
-            batch_size=VECTORS_A_STATEMENT,
-        )
-        PendingEmbedding.objects.filter(space=space, memory_id__in=keys).delete()
-    return len(fitting)
-
-
-def _put_back(space: EmbeddingSpace, batch: list[Claim], error: str, *, counted: bool = True) -> None:
-    """Queue a batch again after a pause that doubles with each failure of its own.
-
-    counted: False when the embedder was away, which is not the memory's fault: it is tried again for ever.
+    When the embedder of a space is away, what was taken of it is put back with a pause, and the other spaces go on.
     """
-    rows = PendingEmbedding.objects.filter(space=space, memory_id__in=[claim.memory_id for claim in batch])
-    for row in rows:
-        row.attempts += counted
-        row.last_error = error.replace("\x00", "")[:500]
-        row.not_before = timezone.now() + min(FIRST_PAUSE * 2 ** min(max(row.attempts - 1, 0), 10), LONGEST_PAUSE)
-    PendingEmbedding.objects.bulk_update(rows, ["attempts", "last_error", "not_before"])
+    at_once = max((pace_of(space.provider).turns for space in spaces), default=1)
+    with ThreadPoolExecutor(at_once, thread_name_prefix="turn") as beside:
+        try:
+            return _Work(list(spaces), beside, at_once).until_nothing_is_due()
+        finally:
+            beside.shutdown(cancel_futures=True)
 
 
-def failed_again_later(space: EmbeddingSpace) -> int:
-    """Give the memories that failed for good another try; answers how many."""
-    failed = space.pending.filter(attempts__gte=ATTEMPTS_BEFORE_FAILED)
-    return failed.update(attempts=0, not_before=timezone.now(), last_error="")
+class _Work:
+    """What is taken and not yet stored: a fresh batch of the first space, and the backlog of all."""
+
+    def __init__(self, spaces: list[EmbeddingSpace], beside: Executor, at_once: int) -> None:
+        self._spaces = spaces
+        self._beside = beside
+        self._at_once = at_once
+        self._fresh: Batch | None = None
+        self._backlog: deque[Batch] = deque()
+        self._running: dict[Future[np.ndarray], tuple[Batch, int]] = {}
+        self._fresh_in_a_row = 0
+        self._stored = 0
+
+    def until_nothing_is_due(self) -> int:
+        """Work until nothing is due; answers how many memories were stored."""
+        self._begin_turns()
+        while self._running:
+            ended = wait(self._running, return_when=FIRST_COMPLETED).done
+            whole = [batch for future in ended if (batch := self._take(future)).has_ended]
+            # The embedder goes on while PostgreSQL stores.
+            self._begin_turns()
+            for batch in whole:
+                self._finish(batch)
+            self._begin_turns()
+        return self._stored
+
+    # --- what comes next ---------------------------------------------------------------------------------------------
+
+    def _begin_turns(self) -> None:
+        """Give the embedder as many turns as it takes at once."""
+        while len(self._running) < self._at_once:
+            batch = self._most_urgent()
+            if batch is None:
+                return
+            future = self._beside.submit(_vectors, batch.space, batch.turns[batch.begun])
+            self._running[future] = (batch, batch.begun)
+            batch.begun += 1
+            batch.running += 1
+
+    def _most_urgent(self) -> Batch | None:
+        """The batch whose turn it is: the fresh one, but for the share of the backlog."""
+        its_share = self._fresh_in_a_row >= FRESH_TURNS_IN_A_ROW
+        batch = self._of_backlog() if its_share else None
+        if batch is None and (fresh := self._of_fresh()) is not None:
+            self._fresh_in_a_row += 1
+            return fresh
+        self._fresh_in_a_row = 0
+        return batch or self._of_backlog()
+
+    def _of_fresh(self) -> Batch | None:
+        """A batch of what was just saved, taken now if need be."""
+        if self._spaces and (self._fresh is None or not self._fresh.has_turns):
+            space = self._spaces[0]
+            claims = claim_fresh(space, FRESH_MEMORIES)
+            short = [claim for claim in claims if len(claim.passages) <= FRESH_PASSAGES]
+            self._backlog.extend(_batches(space, [claim for claim in claims if claim not in short]))
+            self._fresh = next(_batches(space, short), None)
+        return self._fresh if self._fresh is not None and self._fresh.has_turns else None
+
+    def _of_backlog(self) -> Batch | None:
+        """A batch of what has waited longest, taken now if need be."""
+        while self._backlog and not self._backlog[0].has_turns:
+            self._backlog.popleft()
+        for place, space in enumerate(self._spaces):
+            if not self._backlog:
+                # What is fresh in the first space comes in the other lane, few at a time.
+                self._backlog.extend(_batches(space, claim_oldest(space, BATCH_MEMORIES, fresh_too=place > 0)))
+        batch = self._backlog[0] if self._backlog else None
+        if batch is not None and not batch.begun:
+            renew_lease(batch.space, batch.claims)
+        return batch
+
+    # --- what comes back ---------------------------------------------------------------------------------------------
+
+    def _take(self, future: Future[np.ndarray]) -> Batch:
+        """Note a turn's vectors, or that there are none; answers its batch."""
+        batch, place = self._running.pop(future)
+        batch.running -= 1
+        try:
+            batch.vectors[place] = future.result()
+        except Exception as error:
+            batch.problem = error
+            batch.begun = len(batch.turns)
+        return batch
+
+    def _finish(self, batch: Batch) -> None:
+        """Store an embedded batch; when its texts were refused, try each memory alone, so that one cannot hold up the rest."""
+        try:
+            if batch.problem is not None:
+                raise batch.problem
+            self._stored += store(batch.space, batch.claims, batch.all_vectors())
+        except EmbedderUnavailable as error:
+            self._leave(batch, error)
+        except Exception as error:
+            log.warning("embedding_batch_failed", space=str(batch.space), error=repr(error))
+            self._one_by_one(batch)
+
+    def _one_by_one(self, batch: Batch) -> None:
+        for claim in batch.claims:
+            try:
+                self._stored += store(batch.space, [claim], _vectors(batch.space, claim.passages))
+            except EmbedderUnavailable as error:
+                self._leave(batch, error)
+                return
+            except Exception as error:
+                put_back(batch.space, [claim], repr(error))
+
+    def _leave(self, batch: Batch, error: EmbedderUnavailable) -> None:
+        """The embedder of a batch's space is away: put back what waits for it, and take nothing more of the space.
+
+        Turns that run meanwhile end by themselves, and their batches come here too.
+        """
+        space = batch.space
+        log.warning("embedder_unavailable", space=str(space), error=str(error))
+        self._spaces = [other for other in self._spaces if other != space]
+        unbegun = [other for other in self._backlog if other.space == space and not other.begun]
+        for left in [batch, *unbegun]:
+            put_back(space, left.claims, str(error), counted=False)
+        self._backlog = deque(other for other in self._backlog if other not in unbegun)
+
+
+def _vectors(space: EmbeddingSpace, texts: Sequence[str]) -> np.ndarray:
+    return embedder_of(space).embed_passages(texts)
+
+
+def _batches(space: EmbeddingSpace, claims: Sequence[Claim]) -> Iterator[Batch]:
+    """Claims in their order, cut into batches of at most BATCH_PASSAGES or of one memory."""
+    pace = pace_of(space.provider)
+    together: list[Claim] = []
+    passages = 0
+    for claim in claims:
+        if together and passages + len(claim.passages) > BATCH_PASSAGES:
+            yield Batch(space, together, _turns(together, pace))
+            together, passages = [], 0
+        together.append(claim)
+        passages += len(claim.passages)
+    if together:
+        yield Batch(space, together, _turns(together, pace))
+
+
+def _turns(claims: Sequence[Claim], pace: Pace) -> list[list[str]]:
+    """The passages of claims in their order, cut into turns of an embedder's pace, none empty."""
+    turns: list[list[str]] = []
+    tokens = 0
+    for passage in (passage for claim in claims for passage in claim.passages):
+        cost = estimated_tokens(passage)
+        if not turns or len(turns[-1]) >= pace.passages or tokens + cost > pace.tokens:
+            turns.append([])
+            tokens = 0
+        turns[-1].append(passage)
+        tokens += cost
+    return turns

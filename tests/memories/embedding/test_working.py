@@ -2,11 +2,19 @@
 
 from datetime import timedelta
 
+import pytest
+from django.db import connection
 from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
 
-from memories.embedding import working
+from memories.chunking import estimated_tokens
+from memories.embedding import claims, working
+from memories.embedding.claims import Claim
+from memories.embedding.providers import Pace
 from memories.embedding.queue import queue_all
-from memories.models import EmbeddingSpace, Memory, PassageVector, PendingEmbedding
+from memories.embedding.spaces import embedder_of
+from memories.models import EmbeddingSpace, Memory, PassageVector, PendingEmbedding, SpaceState
 
 
 def test_what_waits_is_embedded_once(collaborator, app, save, embed_all):
@@ -19,19 +27,19 @@ def test_what_waits_is_embedded_once(collaborator, app, save, embed_all):
 def test_a_claimed_memory_is_not_claimed_again_until_its_lease_ends(collaborator, app, save):
     save(collaborator, app, "A")
     space = EmbeddingSpace.objects.answering()
-    assert len(working._claim(space)) == 1
-    assert working._claim(space) == []
+    assert len(claims.claim_oldest(space, 32)) == 1
+    assert claims.claim_oldest(space, 32) == []
     PendingEmbedding.objects.update(not_before=timezone.now() - timedelta(seconds=1))
-    assert len(working._claim(space)) == 1
+    assert len(claims.claim_oldest(space, 32)) == 1
 
 
 def test_vectors_of_a_text_that_changed_meanwhile_are_thrown_away(collaborator, app, save, embed_all):
     memory = save(collaborator, app, "A", "old text")
     space = EmbeddingSpace.objects.answering()
-    claims = working._claim(space)
+    taken = claims.claim_oldest(space, 32)
     save(collaborator, app, "A", "new text")
-    vectors = working._vectors(space, claims)
-    assert working._store(space, claims, vectors) == 0
+    vectors = embedder_of(space).embed_passages([p for claim in taken for p in claim.passages])
+    assert claims.store(space, taken, vectors) == 0
     assert (PassageVector.objects.count(), memory.pending_embeddings.count()) == (0, 1)
     assert embed_all() == 1
 
@@ -58,9 +66,8 @@ def test_a_text_that_the_embedder_refuses_does_not_hold_up_the_rest(collaborator
     """A dimension that the space does not have makes PostgreSQL refuse this memory's vectors, and only these."""
     good, bad = save(collaborator, app, "Good", "fine"), save(collaborator, app, "Bad", "broken")
     space = EmbeddingSpace.objects.answering()
-    claims = working._claim(space)
-    by_id = {claim.memory_id: claim for claim in claims}
-    working._put_back(space, [by_id[bad.pk]], "refused")
+    by_id = {claim.memory_id: claim for claim in claims.claim_oldest(space, 32)}
+    claims.put_back(space, [by_id[bad.pk]], "refused")
     row = bad.pending_embeddings.get()
     assert (row.attempts, row.last_error, row.not_before > timezone.now()) == (1, "refused", True)
     good.pending_embeddings.update(not_before=timezone.now())
@@ -74,25 +81,161 @@ def test_pauses_double_up_to_a_bound(collaborator, app, save):
     pauses = []
     for _ in range(12):
         PendingEmbedding.objects.update(not_before=timezone.now())
-        claims = working._claim(space)
-        working._put_back(space, claims, "refused")
+        claims.put_back(space, claims.claim_oldest(space, 32), "refused")
         pauses.append(round((PendingEmbedding.objects.get().not_before - timezone.now()).total_seconds()))
     assert pauses == [5, 10, 20, 40, 80, 160, 320, 600, 600, 600, 600, 600]
-    assert working.failed_again_later(space) == 1
-    assert PendingEmbedding.objects.get().attempts == 0
 
 
 def test_many_vectors_are_stored_in_parts(collaborator, app, save, embed_all, monkeypatch):
     """A statement takes a bounded number of values; a memory of a mebibyte has thousands of passages."""
-    monkeypatch.setattr(working, "VECTORS_A_STATEMENT", 2)
+    monkeypatch.setattr(claims, "VECTORS_A_STATEMENT", 2)
     memory = save(
-        collaborator, app, "Long", " ".join(f"Sentence {number} about boats and trains." for number in range(200))
+        collaborator, app, "Long", " ".join(f"Sentence {number} about boats and trains." for number in range(40))
     )
-    [claim] = working._claim(EmbeddingSpace.objects.answering())
+    [claim] = claims.claim_oldest(EmbeddingSpace.objects.answering(), 32)
     assert len(claim.passages) > 4
-    working._put_back(EmbeddingSpace.objects.answering(), [claim], "later")
+    claims.put_back(EmbeddingSpace.objects.answering(), [claim], "later")
     PendingEmbedding.objects.update(not_before=timezone.now())
     assert embed_all() == 1
     assert list(memory.vectors.order_by("position").values_list("position", flat=True)) == list(
         range(len(claim.passages))
     )
+
+
+# --- what comes next -------------------------------------------------------------------------------------------------
+
+
+def long_waiting(*memories: Memory) -> None:
+    """Let memories wait since an hour ago."""
+    rows = PendingEmbedding.objects.filter(memory__in=memories)
+    rows.update(queued_at=timezone.now() - timedelta(hours=1))
+
+
+def in_the_order_stored() -> list[str]:
+    """Titles of memories, the first embedded first."""
+    titles = PassageVector.objects.order_by("pk").values_list("memory__title", flat=True)
+    return list(dict.fromkeys(titles))
+
+
+def test_what_was_just_saved_passes_what_has_long_waited(collaborator, app, save, embed_all):
+    backlog = [save(collaborator, app, f"Old {number}", f"Old text number {number}.") for number in range(12)]
+    long_waiting(*backlog)
+    save(collaborator, app, "New", "The ferry leaves at nine.")
+    assert embed_all() == 13
+    assert in_the_order_stored() == ["New", *[memory.title for memory in backlog]]
+
+
+def test_what_is_saved_while_others_are_embedded_passes_them(collaborator, app, save, embed_all, monkeypatch):
+    """The backlog has been taken when the save comes, and most of its turns are still to begin."""
+    backlog = [save(collaborator, app, f"Old {number}", f"Old text number {number}.") for number in range(24)]
+    long_waiting(*backlog)
+    renew = working.renew_lease
+
+    def renew_and_save(space, taken):
+        renew(space, taken)
+        save(collaborator, app, "New", "The ferry leaves at nine.")
+
+    monkeypatch.setattr(working, "renew_lease", renew_and_save)
+    assert embed_all() == 25
+    assert in_the_order_stored()[0] == "New"
+
+
+def test_a_long_memory_does_not_hold_up_what_is_saved_with_it(collaborator, app, save, embed_all, monkeypatch):
+    monkeypatch.setattr(working, "FRESH_PASSAGES", 2)
+    save(collaborator, app, "Short", "The ferry leaves at nine.")
+    long = save(
+        collaborator, app, "Long", " ".join(f"Sentence {number} about boats and trains." for number in range(40))
+    )
+    assert embed_all() == 2
+    assert long.vectors.count() > working.FRESH_PASSAGES
+    assert in_the_order_stored() == ["Short", "Long"]
+
+
+def test_while_more_is_saved_than_embedded_every_fourth_turn_is_for_the_oldest(
+    collaborator, app, save, embed_all, monkeypatch
+):
+    old = [save(collaborator, app, f"Old {number}", f"Old text number {number}.") for number in range(2)]
+    long_waiting(*old)
+    for number in range(7):
+        save(collaborator, app, f"New {number}", f"New text number {number}.")
+    monkeypatch.setattr(working, "pace_of", lambda provider: Pace(passages=1, tokens=100, turns=1))
+    begun = []
+    embed = working._vectors
+    monkeypatch.setattr(working, "_vectors", lambda space, texts: begun.append(texts[0][:3]) or embed(space, texts))
+    assert embed_all() == 9
+    assert begun == ["New", "New", "New", "Old", "New", "New", "New", "Old", "New"]
+
+
+def test_what_is_fresh_is_taken_newest_first_and_nothing_old_with_it(collaborator, app, save):
+    memories = [save(collaborator, app, f"Memory {number}") for number in range(4)]
+    long_waiting(memories[0])
+    space = EmbeddingSpace.objects.answering()
+    assert [claim.memory_id for claim in claims.claim_fresh(space, 2)] == [memories[3].pk, memories[2].pk]
+    assert [claim.memory_id for claim in claims.claim_fresh(space, 2)] == [memories[1].pk]
+    assert claims.claim_fresh(space, 2) == []
+    assert [claim.memory_id for claim in claims.claim_oldest(space, 4, fresh_too=False)] == [memories[0].pk]
+
+
+def test_a_lease_begins_anew_when_its_turn_comes(collaborator, app, save):
+    save(collaborator, app, "A")
+    space = EmbeddingSpace.objects.answering()
+    taken = claims.claim_oldest(space, 32)
+    PendingEmbedding.objects.update(not_before=timezone.now())
+    claims.renew_lease(space, taken)
+    assert claims.claim_oldest(space, 32) == []
+
+
+def test_a_space_whose_embedder_is_away_does_not_stop_the_other(collaborator, app, save, embed_all):
+    """An endpoint that nobody answers at; what was taken of its space waits for it, uncounted."""
+    for number in range(3):
+        save(collaborator, app, f"Memory {number}", f"Text number {number}.")
+    away = EmbeddingSpace.objects.create(
+        provider="openai", model="away", dimensions=64, url="http://127.0.0.1:9", state=SpaceState.BUILDING
+    )
+    queue_all(away)
+    long_waiting(*Memory.objects.all())
+    assert working.embed_pending_of(away, EmbeddingSpace.objects.answering()) == 3
+    rows = away.pending.all()
+    assert {(row.attempts, row.last_error[:29], row.not_before > timezone.now()) for row in rows} == {
+        (0, "The embedding endpoint failed", True)
+    }
+    assert len(rows) == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_process_of_a_machine_embeds_at_a_time(collaborator, app, save):
+    save(collaborator, app, "A", "The ferry leaves at nine.")
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s, %s)", working.machine_lock())
+    assert (working.embed_pending_alone(), PendingEmbedding.objects.count()) == (0, 1)
+    other.close()
+    assert (working.embed_pending_alone(), PendingEmbedding.objects.count()) == (1, 0)
+
+
+claims_of_passages = st.lists(
+    st.lists(st.text("ab .", min_size=1, max_size=300), min_size=1, max_size=6).map(
+        lambda passages: Claim(memory_id=None, version=1, passages=passages)
+    ),
+    max_size=12,
+)
+
+
+@given(taken=claims_of_passages, passages=st.integers(1, 5), tokens=st.integers(1, 200))
+def test_turns_keep_every_passage_in_its_place_and_stay_within_the_pace(taken, passages, tokens):
+    turns = working._turns(taken, Pace(passages, tokens, turns=1))
+    assert [text for turn in turns for text in turn] == [text for claim in taken for text in claim.passages]
+    for turn in turns:
+        assert 1 <= len(turn) <= passages
+        assert len(turn) == 1 or sum(map(estimated_tokens, turn)) <= tokens
+
+
+@given(taken=claims_of_passages, most=st.integers(1, 12))
+def test_batches_keep_every_memory_in_its_place_and_stay_small(taken, most):
+    space = EmbeddingSpace(provider="embedded")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(working, "BATCH_PASSAGES", most)
+        batches = list(working._batches(space, taken))
+    assert [claim for batch in batches for claim in batch.claims] == taken
+    for batch in batches:
+        assert len(batch.claims) == 1 or sum(len(claim.passages) for claim in batch.claims) <= most
