@@ -6,7 +6,7 @@ that no neighbour is lost to a filter that comes afterwards.
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,6 +44,8 @@ EMBEDDED_CHARACTERS = 2_000
 # Terms are taken from the rarest on until so many postings are read, so that the cost stays bounded as the corpus
 # grows. Measured: with 10,000 memories 999 of 1,000 of the exact top tens; LoCoMo's 2,760 turns in one scope alike.
 POSTINGS_READ = 2_000
+# Of what waits to be embedded so much is looked through, so that a search costs no more while thousands wait.
+WAITING_COUNTED = 1_000
 # Up to so many memories in the bounds of a search every vector is compared (4 ms for 1,000 memories of three passages);
 # beyond, the HNSW index is asked (1 ms for 10,000).
 EXACT_MEMORIES = 1_000
@@ -125,12 +127,17 @@ class SearchResult:
 
 @dataclass(frozen=True)
 class SearchAnswer:
-    """Results, best first. total: searchable memories in sight. warning: empty unless the answer is degraded."""
+    """Results, best first. total: searchable memories in sight. warning: empty unless the answer is degraded.
+
+    waiting: of the memories in sight so many are found by their words only, until the worker has embedded them; of
+    the portal's newest WAITING_COUNTED that wait, those in sight are counted.
+    """
 
     results: list[SearchResult]
     total: int
     tokens_used: int = 0
     warning: str = ""
+    waiting: int = 0
 
     @property
     def degraded(self) -> bool:
@@ -150,12 +157,16 @@ class QueryVector:
 
 @dataclass(frozen=True)
 class Counted:
-    """The statistics of the bounds: memories, their mean length in terms, memories that hold each query term."""
+    """The statistics of the bounds: memories, their mean length in terms, memories that hold each query term.
+
+    waiting: memories that wait for their vectors in the space that answers.
+    """
 
     total: int
     searched: int
     average_length: float
     frequencies: dict[int, int] = field(default_factory=dict)
+    waiting: int = 0
 
 
 def search(
@@ -194,7 +205,8 @@ def search(
         person, only_archived, only_pinned,
     )  # fmt: skip
     if text == COUNT_ONLY:
-        return SearchAnswer([], _count(bounds, ()).total)
+        counted = _count(bounds, ())
+        return SearchAnswer([], counted.total, waiting=counted.waiting)
     asked = Query.of(text)
     counted = _count(bounds, (*asked.keys, *asked.marks))
     vector = _embed(text)
@@ -209,7 +221,8 @@ def search(
         Settings(semantic=settings.SEARCH_SEMANTIC_WEIGHT, keyword=settings.SEARCH_KEYWORD_WEIGHT),
         limit=limit,
     )
-    return _answer(asked, scored, counted.total, max_tokens, vector.problem)
+    waiting = 0 if vector.problem else counted.waiting
+    return replace(_answer(asked, scored, counted.total, max_tokens, vector.problem), waiting=waiting)
 
 
 def _in_scope(caller: Caller, project_ids: list[int] | None) -> list[int] | None:
@@ -239,18 +252,26 @@ def _embed(text: str) -> QueryVector:
 
 # Arrays of terms stand in a subquery: the planner cannot look into them, so it keeps one plan for a connection instead
 # of planning each search anew, which took a millisecond of it.
-# One statement: a row without a key counts the memories and their terms, the others the memories that hold each term.
+# One statement: a row without a key counts the memories, their terms and those that wait to be embedded, the others the
+# memories that hold each term.
 # Common terms have been counted by a scheduled task; of the others the postings are counted, up to a bound that only
 # a term passes that has become common since.
 COUNT = """
-SELECT NULL::bigint, count(*), coalesce(sum(term_count), 0)::bigint FROM memories_memory AS memory
+SELECT NULL::bigint, count(*), coalesce(sum(term_count), 0)::bigint, (
+    SELECT count(*) FROM (
+        SELECT memory_id FROM memories_pendingembedding
+        WHERE space_id = (SELECT id FROM memories_embeddingspace WHERE state = 'active')
+        ORDER BY queued_at DESC LIMIT {waiting}
+    ) AS newest JOIN memories_memory AS memory ON memory.id = newest.memory_id
+    WHERE memory.deleted_at IS NULL AND memory.archived_at IS NULL {memories}
+) FROM memories_memory AS memory
 WHERE memory.deleted_at IS NULL AND memory.archived_at IS NULL {memories}
 UNION ALL
 SELECT term.key, coalesce(common.documents, (
     SELECT count(*) FROM (
         SELECT FROM memories_posting AS posting WHERE posting.term_key = term.key {postings} LIMIT {most}
     ) AS counted
-)), 0
+)), 0, 0
 FROM unnest((SELECT %s::bigint[])) AS term (key) LEFT JOIN LATERAL (
     SELECT sum(common.documents)::bigint AS documents FROM memories_commonterm AS common
     WHERE common.term_key = term.key {commons}
@@ -268,17 +289,19 @@ def _count(bounds: Bounds, keys: Sequence[int]) -> Counted:
         postings=projects.format("posting"),
         commons=projects.format("common"),
         most=POSTINGS_READ + 1,
+        waiting=WAITING_COUNTED,
     )
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*arguments, *arguments, list(keys), *arguments])
-        rows = {key: (count, length) for key, count, length in cursor.fetchall()}
-        total, length = rows.pop(None)
+        cursor.execute(statement, [*arguments * 3, list(keys), *arguments])
+        rows = {key: counts for key, *counts in cursor.fetchall()}
+        total, length, waiting = rows.pop(None)
         searched = total
         if bounds.is_filtered or bounds.include_archived:
             condition, filters = bounds.condition()
             cursor.execute(f"SELECT count(*) FROM memories_memory AS memory WHERE {condition}", filters)
             searched = cursor.fetchone()[0]
-    return Counted(total, searched, length / max(total, 1), {key: count for key, (count, _) in rows.items()})
+    frequencies = {key: count for key, (count, *_) in rows.items()}
+    return Counted(total, searched, length / max(total, 1), frequencies, waiting)
 
 
 # The scores come from the index of the postings alone; memories are then looked up best first, by their primary key

@@ -47,6 +47,8 @@ def search_memories(call: Call) -> CommandResult:
     Answers `results` (each with `id`, `title`, `snippet`, `memory_type`, `project`, `module`, `score` 0 to 1,
     `created_at`, `updated_at`, `access_count`, `confidence_score`, `tags`), `count`, `total` (the searchable
     memories in sight) and `tokens_used`. Without an embedding `degraded` is true, `warning` says why, and results come from keywords only.
+    While memories in sight wait for their embedding, `pending_embeddings` says how many (of the portal's newest 1,000
+    that wait): they are found by their words already, and by meaning soon.
     """
     asked = call.arguments
     asking = run_that_asks(call)
@@ -65,4 +67,8 @@ def search_memories(call: Call) -> CommandResult:
         "total": answer.total,
         "tokens_used": answer.tokens_used,
     }
-    return CommandResult({**body, "degraded": True, "warning": answer.warning} if answer.degraded else body)
+    if answer.waiting:
+        body["pending_embeddings"] = answer.waiting
+    if answer.degraded:
+        body |= {"degraded": True, "warning": answer.warning}
+    return CommandResult(body)

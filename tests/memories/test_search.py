@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from access.errors import Invalid
 from access.models import Project
+from memories import search as searching
 from memories.curating import archive_memory
 from memories.deleting import delete_memory
 from memories.models import EmbeddingSpace, Memory
@@ -190,6 +191,26 @@ def test_a_star_counts_only(collaborator, app, save):
     save(collaborator, app, "B")
     answer = search(collaborator.caller, " * ")
     assert (answer.results, answer.total, answer.warning) == ([], 2, "")
+
+
+def test_of_the_waiting_the_newest_are_counted_and_what_nobody_finds_is_not(
+    owner, collaborator, app, secret_project, save, monkeypatch
+):
+    archived = save(collaborator, app, "Archived")
+    Memory.objects.filter(pk=archived.pk).update(archived_at=timezone.now())
+    save(collaborator, app, "A")
+    save(collaborator, app, "B")
+    save(owner, secret_project, "Hidden")
+    assert [search(person.caller, "a").waiting for person in (owner, collaborator)] == [3, 2]
+    monkeypatch.setattr(searching, "WAITING_COUNTED", 2)
+    assert [search(person.caller, "a").waiting for person in (owner, collaborator)] == [2, 1]
+
+
+def test_where_no_meaning_is_compared_nothing_waits_for_it(collaborator, app, save):
+    save(collaborator, app, "A")
+    EmbeddingSpace.objects.update(provider="openai", model="absent", url="http://127.0.0.1:9/v1")
+    answer = search(collaborator.caller, "a")
+    assert (answer.degraded, answer.waiting) == (True, 0)
 
 
 def test_confidence_and_use_weigh(collaborator, app, save):

@@ -5,6 +5,7 @@ from django.urls import reverse
 
 from memories.curating import archive_memory, pin_memory
 from memories.deleting import delete_memory
+from memories.embedding.working import embed_pending_of
 from memories.models import EmbeddingSpace
 from memories.saving import save_memory
 
@@ -161,6 +162,16 @@ def test_a_degraded_answer_says_so(client, collaborator, many):
     page = body(client.get(MEMORIES, {"q": "payments"}))
     assert "No embedder is set up: results come from keywords only." in page
     assert "Not compared: no embedder answered." in page
+
+
+def test_what_waits_to_be_embedded_is_said_where_it_is_searched(client, collaborator, many):
+    client.force_login(collaborator.member)
+    said = "wait to be embedded: until then only their words are searched, not their meaning."
+    for address in (MEMORIES, "/search/"):
+        assert f"6 memories {said}" in body(client.get(address, {"q": "payments"}))
+    embed_pending_of(EmbeddingSpace.objects.answering())
+    for address in (MEMORIES, "/search/"):
+        assert said not in body(client.get(address, {"q": "payments"}))
 
 
 @pytest.mark.parametrize("words", ["<script>alert(1)</script>", "\x00", "%", "'; --", "🦨", "*", "x" * 20_000, "‮abc"])

@@ -2,6 +2,8 @@
 
 import pytest
 
+from memories.embedding.working import embed_pending_of
+from memories.models import EmbeddingSpace
 from tests.api.conftest import refusal, without
 
 TITLE = "PostgreSQL is the only store"
@@ -26,8 +28,20 @@ def test_a_save_is_found_at_once_with_the_contracted_fields(tell, collaborator, 
         "total": 1,
         # (28 characters of title + 47 of snippet) / 4, rounded up
         "tokens_used": 19,
+        "pending_embeddings": 1,
         "_use_command": "search",
     }
+
+
+def test_what_waits_to_be_embedded_is_told_within_scope_and_only_while_it_waits(
+    tell, owner, collaborator, stranger, saved
+):
+    people = (owner, collaborator, stranger)
+    for query in ("vectors", "*"):
+        assert [tell(person, "search", query=query).get("pending_embeddings") for person in people] == [1, 1, None]
+    embed_pending_of(EmbeddingSpace.objects.answering())
+    for query in ("vectors", "*"):
+        assert ["pending_embeddings" in tell(person, "search", query=query) for person in people] == [False] * 3
 
 
 @pytest.mark.parametrize("name", ["q", "text"])

@@ -90,7 +90,7 @@ def test_many_vectors_are_stored_in_parts(collaborator, app, save, embed_all, mo
     """A statement takes a bounded number of values; a memory of a mebibyte has thousands of passages."""
     monkeypatch.setattr(claims, "VECTORS_A_STATEMENT", 2)
     memory = save(
-        collaborator, app, "Long", " ".join(f"Sentence {number} about boats and trains." for number in range(40))
+        collaborator, app, "Long", " ".join(f"Sentence {number} about boats and trains." for number in range(80))
     )
     [claim] = claims.claim_oldest(EmbeddingSpace.objects.answering(), 32)
     assert len(claim.passages) > 4
