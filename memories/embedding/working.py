@@ -132,9 +132,9 @@ class _Work:
         while self._running:
             ended = wait(self._running, return_when=FIRST_COMPLETED).done
             whole = [batch for future in ended if (batch := self._take(future)).has_ended]
-            # The embedder goes on while PostgreSQL stores.
+            # The embedder goes on while PostgreSQL stores; what is fresh has few memories and is stored first.
             self._begin_turns()
-            for batch in whole:
+            for batch in sorted(whole, key=lambda batch: len(batch.claims)):
                 self._finish(batch)
             self._begin_turns()
         return self._stored
