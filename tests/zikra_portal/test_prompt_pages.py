@@ -160,14 +160,15 @@ def test_hostile_titles_are_shown_as_words(client, owner, app):
     assert "&lt;script&gt;alert(1)" in page
 
 
-@pytest.mark.parametrize("sort", ["title", "-cost"])
-def test_the_number_of_queries_does_not_grow(client, collaborator, app, known, sort, django_assert_num_queries):
+def test_the_number_of_queries_does_not_grow(client, collaborator, app, known, django_assert_num_queries):
     client.force_login(collaborator.member)
     client.get(PROMPTS)
-    # Session, member, scope, the frame's projects and notices; the ids, the sums, the page's prompts.
-    with django_assert_num_queries(8):
-        client.get(PROMPTS, {"sort": sort})
+    for sort in ("title", "-cost"):
+        # Session, member, scope, the frame's projects and notices; the ids, the sums, the page's prompts.
+        with django_assert_num_queries(8):
+            client.get(PROMPTS, {"sort": sort})
     for number in range(60):
         run(collaborator, app, prompt(collaborator, app, f"Prompt {number}"), cost_usd=Decimal(number))
-    with django_assert_num_queries(8):
-        assert len(client.get(PROMPTS, {"sort": sort}).context["rows"]) == 50
+    for sort in ("title", "-cost"):
+        with django_assert_num_queries(8):
+            assert len(client.get(PROMPTS, {"sort": sort}).context["rows"]) == 50
