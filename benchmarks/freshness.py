@@ -12,6 +12,7 @@ loopback interface. Prints one JSON line.
 import argparse
 import json
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from benchmarks.machine import machine, percentile
@@ -37,14 +38,12 @@ def main() -> None:
 
 def measure(portal: Portal, saves: int, backlog: int) -> dict[str, Any]:
     """Save alone, then beside a backlog; answers the figures."""
-    connection = Connection(portal)
-    found_after(connection, 0)
-    alone = [found_after(connection, number) for number in range(1, saves + 1)]
+    found_after(portal, [0])
+    alone = found_after(portal, range(1, saves + 1))
     timed(portal, CLIENTS, [save_body(*memory(BESIDE + number)) for number in range(backlog)])
     before = embedding_state(portal)
-    beside = [found_after(connection, saves + number) for number in range(1, saves + 1)]
+    beside = found_after(portal, range(saves + 1, 2 * saves + 1))
     after = embedding_state(portal)
-    connection.close()
     return {
         "benchmark": "freshness",
         "saves": saves,
@@ -59,8 +58,16 @@ def measure(portal: Portal, saves: int, backlog: int) -> dict[str, Any]:
     }
 
 
-def found_after(connection: Connection, number: int) -> float:
-    """Seconds from the answer to a save until a search finds it by meaning, in a module of its own."""
+def found_after(portal: Portal, numbers: Iterable[int]) -> list[float]:
+    """Seconds from the answer to each save until a search finds it by meaning, one after the other."""
+    connection = Connection(portal)
+    seconds = [_found_after(connection, number) for number in numbers]
+    connection.close()
+    return seconds
+
+
+def _found_after(connection: Connection, number: int) -> float:
+    """Each save has a module of its own, so that the search finds it and nothing else."""
     title, text = memory(number)
     module = f"module-{number}"
     _answer(connection, "save_memory", project="benchmark", memory_type="decision", title=title, content_md=text, module=module)  # fmt: skip

@@ -176,6 +176,28 @@ def test_what_is_fresh_is_taken_newest_first_and_nothing_old_with_it(collaborato
     assert [claim.memory_id for claim in claims.claim_oldest(space, 4, fresh_too=False)] == [memories[0].pk]
 
 
+def test_a_save_passes_the_building_of_a_new_space(collaborator, app, save, embed_all):
+    for number in range(12):
+        save(collaborator, app, f"Old {number}", f"Old text number {number}.")
+    embed_all()
+    old = EmbeddingSpace.objects.answering()
+    new = EmbeddingSpace.objects.create(
+        provider="embedded", model=old.model, dimensions=old.dimensions, url="again", state=SpaceState.BUILDING
+    )
+    queue_all(new)
+    renew = working.renew_lease
+
+    def renew_and_save(space, taken):
+        renew(space, taken)
+        save(collaborator, app, "New", "The ferry leaves at nine.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(working, "renew_lease", renew_and_save)
+        assert working.embed_pending_of(old, new) == 14
+    stored = PassageVector.objects.order_by("pk").values_list("space_id", "memory__title")
+    assert list(dict.fromkeys(stored))[12] == (old.pk, "New")
+
+
 def test_a_lease_begins_anew_when_its_turn_comes(collaborator, app, save):
     save(collaborator, app, "A")
     space = EmbeddingSpace.objects.answering()
