@@ -524,7 +524,7 @@ def history_of(obj: Any) -> list[HistoryEntry]:
         obj.history.select_related("history_user").order_by("-history_date", "-history_id")[: HISTORY_ROWS + 1]
     )
     entries = []
-    for newer, older in zip(records, [*records[1:], None], strict=True):
+    for newer, older in zip(records, [*records, None][1:], strict=True):
         delta = newer.diff_against(older).changes if older is not None else []
         entries.append(HistoryEntry(newer, [(change.field, change.old, change.new) for change in delta]))
     return entries[:HISTORY_ROWS]

@@ -3,7 +3,9 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.contrib.sessions.models import Session
 from django.http import HttpRequest
+from django.utils import timezone
 
 
 class PortalAccountAdapter(DefaultAccountAdapter):
@@ -22,3 +24,9 @@ def tried_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
     given = credentials or {}
     name = request.POST.get("login") or given.get("username") or given.get("email") or ""
     return str(name).strip().casefold()
+
+
+def forget_sessions() -> int:
+    """Remove the browsers' sessions that are over; answers how many. Whoever comes with one of them logs in anew anyway."""
+    removed, _ = Session.objects.filter(expire_date__lt=timezone.now()).delete()
+    return removed

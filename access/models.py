@@ -138,6 +138,18 @@ class Member(AbstractUser):
     def __str__(self) -> str:
         return self.get_full_name() or self.username
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """As Django saves. A login, which notes its time and nothing else, makes no row of history."""
+        noted = kwargs.get("update_fields")
+        if noted is None or set(noted) != {"last_login"}:
+            super().save(*args, **kwargs)
+            return
+        self.skip_history_when_saving = True
+        try:
+            super().save(*args, **kwargs)
+        finally:
+            del self.skip_history_when_saving
+
 
 class Membership(models.Model):
     """A member's place in a project."""

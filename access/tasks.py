@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from access import clients, notifications, rates
+from access import clients, login, notifications, rates
 
 
 @shared_task(name="access.flush_token_uses")
@@ -27,3 +27,9 @@ def mail_what_was_missed() -> int:
 def forget_clients() -> int:
     """Remove codes, refresh tokens and clients of OAuth that are past use."""
     return clients.forget_what_is_over()
+
+
+@shared_task(name="access.forget_sessions")
+def forget_sessions() -> int:
+    """Remove the browsers' sessions that are over."""
+    return login.forget_sessions()

@@ -34,6 +34,7 @@ JOBS = (
     Job("Return dropped requirements", "requirements_pipeline.return_dropped", every=timedelta(minutes=1)),
     Job("Archive faded memories", "memories.archive_faded", daily_at=(3, 10)),
     Job("Forget clients nobody let in", "access.forget_clients", every=timedelta(hours=6)),
+    Job("Forget sessions that are over", "access.forget_sessions", daily_at=(3, 30)),
     Job("Forget old idempotency keys", "api.purge_idempotency_records", daily_at=(3, 40)),
 )
 

@@ -226,11 +226,21 @@ def test_a_new_password_for_a_member(owners_client, collaborator):
 
 
 def test_no_page_tells_a_password_s_hash(owners_client, owner):
+    owner.member.set_password("another battery staple")
+    owner.member.save()
+    owners_client.force_login(owner.member)
+    assert owner.member.history.count() == 1
     hashed = owner.member.password
     for name in ("change", "history"):
         page = owners_client.get(reverse(f"admin:access_member_{name}", args=[owner.member.pk])).content.decode()
         assert hashed not in page
         assert "pbkdf2" not in page
+
+
+def test_a_history_without_a_row_says_so(owners_client, collaborator):
+    page = owners_client.get(reverse("admin:access_member_history", args=[collaborator.member.pk]))
+    assert (page.status_code, page.context["entries"]) == (200, [])
+    assert "Nothing has been changed since this was made." in page.content.decode()
 
 
 # --- projects --------------------------------------------------------------------------------------------------------
