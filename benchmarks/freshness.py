@@ -3,10 +3,10 @@
     .venv/bin/python -m benchmarks.freshness [--saves 20] [--backlog 2000]
 
 Starts a portal of its own by `./zikra up`. A save counts as found by meaning when a search that shares no word with it
-finds it; searches are repeated every POLL_SECONDS until then, so the figures are rather too
-large than too small. The second part saves BACKLOG memories with eight clients and begins at once, while they wait; what
-still waits at its end is told, for a backlog that was worked off meanwhile would prove nothing. All traffic stays on the
-loopback interface. Prints one JSON line.
+finds it; searches are repeated every POLL_SECONDS until then, so the figures are rather too large than too small. The
+second part saves BACKLOG memories with eight clients and begins at once, while they wait; what still waits at its end is
+told, for a backlog that was worked off meanwhile would prove nothing. All traffic stays on the loopback interface. Prints
+one JSON line.
 """
 
 import argparse

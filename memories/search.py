@@ -6,7 +6,7 @@ that no neighbour is lost to a filter that comes afterwards.
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -159,7 +159,8 @@ class QueryVector:
 class Counted:
     """The statistics of the bounds: memories, their mean length in terms, memories that hold each query term.
 
-    waiting: memories that wait for their vectors in the space that answers.
+    waiting: memories that wait for their first vectors in the space that answers; what is embedded once more is not among
+    them, for its present vectors answer until they are replaced.
     """
 
     total: int
@@ -221,8 +222,7 @@ def search(
         Settings(semantic=settings.SEARCH_SEMANTIC_WEIGHT, keyword=settings.SEARCH_KEYWORD_WEIGHT),
         limit=limit,
     )
-    waiting = 0 if vector.problem else counted.waiting
-    return replace(_answer(asked, scored, counted.total, max_tokens, vector.problem), waiting=waiting)
+    return _answer(asked, scored, counted, max_tokens, vector.problem)
 
 
 def _in_scope(caller: Caller, project_ids: list[int] | None) -> list[int] | None:
@@ -259,11 +259,14 @@ def _embed(text: str) -> QueryVector:
 COUNT = """
 SELECT NULL::bigint, count(*), coalesce(sum(term_count), 0)::bigint, (
     SELECT count(*) FROM (
-        SELECT memory_id FROM memories_pendingembedding
+        SELECT memory_id, space_id FROM memories_pendingembedding
         WHERE space_id = (SELECT id FROM memories_embeddingspace WHERE state = 'active')
         ORDER BY queued_at DESC LIMIT {waiting}
     ) AS newest JOIN memories_memory AS memory ON memory.id = newest.memory_id
-    WHERE memory.deleted_at IS NULL AND memory.archived_at IS NULL {memories}
+    WHERE memory.deleted_at IS NULL AND memory.archived_at IS NULL {memories} AND NOT EXISTS (
+        SELECT FROM memories_passagevector AS vector
+        WHERE vector.memory_id = newest.memory_id AND vector.space_id = newest.space_id
+    )
 ) FROM memories_memory AS memory
 WHERE memory.deleted_at IS NULL AND memory.archived_at IS NULL {memories}
 UNION ALL
@@ -503,7 +506,7 @@ def _winners(ids: list[uuid.UUID]) -> dict[uuid.UUID, Memory]:
     return winners
 
 
-def _answer(asked: Query, scored: Sequence[Any], total: int, max_tokens: int, problem: str) -> SearchAnswer:
+def _answer(asked: Query, scored: Sequence[Any], counted: Counted, max_tokens: int, problem: str) -> SearchAnswer:
     """Read the winners' texts, cut their snippets, and keep what fits the budget."""
     rows = _winners([row.id for row in scored])
     found = [(row, rows[row.id]) for row in scored if row.id in rows]
@@ -515,4 +518,4 @@ def _answer(asked: Query, scored: Sequence[Any], total: int, max_tokens: int, pr
         SearchResult(memory, text, row.score, row.parts["confidence"], row.parts)
         for (row, memory), text in list(zip(found, snippets, strict=True))[:kept]
     ]
-    return SearchAnswer(results, total, spent, problem)
+    return SearchAnswer(results, counted.total, spent, problem, waiting=0 if problem else counted.waiting)

@@ -13,6 +13,7 @@ from access.models import Project
 from memories import search as searching
 from memories.curating import archive_memory
 from memories.deleting import delete_memory
+from memories.embedding.spaces import start_reembedding
 from memories.models import EmbeddingSpace, Memory
 from memories.search import SHOWN_FIELDS, search
 
@@ -204,6 +205,18 @@ def test_of_the_waiting_the_newest_are_counted_and_what_nobody_finds_is_not(
     assert [search(person.caller, "a").waiting for person in (owner, collaborator)] == [3, 2]
     monkeypatch.setattr(searching, "WAITING_COUNTED", 2)
     assert [search(person.caller, "a").waiting for person in (owner, collaborator)] == [2, 1]
+
+
+def test_what_is_embedded_once_more_is_found_by_its_present_vectors_and_does_not_wait(
+    collaborator, app, save, embed_all
+):
+    save(collaborator, app, "Boats", "The yacht sails around the island.")
+    embed_all()
+    assert start_reembedding() == 1
+    answer = search(collaborator.caller, "Schiffe")
+    assert (titles(answer), answer.waiting) == (["Boats"], 0)
+    save(collaborator, app, "Boats", "The ferry sails around the island.")
+    assert search(collaborator.caller, "Schiffe").waiting == 1
 
 
 def test_where_no_meaning_is_compared_nothing_waits_for_it(collaborator, app, save):
