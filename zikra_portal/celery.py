@@ -17,4 +17,7 @@ app.autodiscover_tasks()
 
 @worker_init.connect
 def _before_the_processes_part(**_: Any) -> None:
+    from memories.embedding.providers import load_what_processes_share
+
+    load_what_processes_share()
     collect_seldom()

@@ -214,9 +214,7 @@ class _Portal:
         return Part(
             "web",
             [sys.executable, "-m", "gunicorn", "-c", "python:zikra_portal.web_server"],
-            # How long an idle thread of the embedder spins before it sleeps: long enough for the next step of the same
-            # question (asleep, a question of nine words took 22 ms instead of 12), too short to keep a core from others.
-            {"GOMP_SPINCOUNT": "20000", **self.environment, "ZIKRA_BIND": f"fd://{descriptor}"},
+            {**self.environment, "ZIKRA_BIND": f"fd://{descriptor}"},
             needs_answer=self._servers_answer,
             answers=lambda: web_answers(*_reachable(self.door), self.environment.get("ALLOWED_HOSTS", "")),
             directory=BASE_DIR,
@@ -232,8 +230,7 @@ class _Portal:
         return Part(
             "worker",
             [*_CELERY, "worker", "--loglevel", "INFO", "--concurrency", concurrency, *alone, "-n", f"{name}@%h"],
-            # Idle threads must not spin on a core that the web wants.
-            {"OMP_WAIT_POLICY": "passive", **self.environment},
+            self.environment,
             needs_answer=self._servers_answer,
             answers=lambda: worker_answers(broker, f"{name}@{socket.gethostname()}"),
             # Warm: the running tasks end. Cold: they are given back to the queue.

