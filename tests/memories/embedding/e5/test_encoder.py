@@ -15,8 +15,8 @@ TEXTS = {
     "hindi": "हिन्दी भाषा में लिखा हुआ पाठ।",
     "more than two windows": "The team decided to keep one row for each passage of a memory. " * 90,
 }
-# Both round activations to 8 bits, in another order: vectors differ in the third digit.
-ALIKE = 0.9998
+# The engine rounds weights to 4 bits in blocks, the network once more to 7; both round activations to 8.
+ALIKE = 0.997
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())

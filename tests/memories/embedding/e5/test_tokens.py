@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sentencepiece import sentencepiece_model_pb2 as protocol
 
-from memories.embedding.e5.encoder import loaded_model
 from memories.embedding.e5.tokens import serialized_model
 
 PIECE = protocol.ModelProto.SentencePiece
@@ -54,8 +53,7 @@ def test_marks_that_a_text_spells_out_mark_nothing(packed, tokenizer):
 
 
 @given(st.text(max_size=80))
-def test_any_text_has_ids_of_the_vocabulary_and_no_marks(text):
-    packed, tokenizer, _ = loaded_model()
+def test_any_text_has_ids_of_the_vocabulary_and_no_marks(packed, tokenizer, text):
     vocabulary = packed.vocabulary
     found = tokenizer.content(text)
     assert all(0 <= number < len(vocabulary.scores) for number in found)
