@@ -1,9 +1,11 @@
 """Search: both legs, bounds, odd input, degraded answers, scores and budget."""
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -264,6 +266,21 @@ def test_reading_an_answer_writes_nothing(collaborator, app, save, django_assert
     with django_assert_num_queries(4):
         search(collaborator.caller, "walrus")
     assert Memory.objects.values().get(pk=memory.pk) == before
+
+
+def test_the_thread_that_embeds_a_question_opens_no_connection(collaborator, app, save, embed_all, monkeypatch):
+    save(collaborator, app, "Cars", "The automobile broke down on the motorway and had to be towed.")
+    embed_all()
+    embedder = searching.embedder_of(EmbeddingSpace.objects.answering())
+    told = []
+
+    def embed_and_tell(text):
+        told.append((threading.current_thread() is threading.main_thread(), connection.connection))
+        return type(embedder).embed_query(embedder, text)
+
+    monkeypatch.setattr(embedder, "embed_query", embed_and_tell)
+    assert titles(search(collaborator.caller, "vehicle trouble")) == ["Cars"]
+    assert told == [(False, None)]
 
 
 def test_a_caller_scoped_to_nothing_finds_nothing(collaborator, app, save):
