@@ -1,9 +1,9 @@
 """The encoder as an ONNX graph that multiplies in 8 bits.
 
-The usual dynamic quantization: weights keep one scale a row, found when the graph is made, and activations get theirs when
-they are there. Around the bend each token has a scale of its own, for there one token with large numbers would cost all
-the others their digits. On LoCoMo's conversations it finds as well as products of the wheel's 4-bit blocks do, and takes half their time;
-see docs/measurements.md.
+The usual dynamic quantization: weights have one scale a row, found when the graph is made, and activations get theirs when
+they are there. In the feed-forward part each token has a scale of its own, for there one token with large numbers would
+cost all the others their digits. On LoCoMo's conversations it finds as well as products of the wheel's 4-bit blocks do, in
+half their time; see docs/measurements.md.
 """
 
 from typing import Any
@@ -57,17 +57,17 @@ class _Network:
     def _layer(self, name: str, before: str) -> str:
         """Attention of every token to every other, then two products; after each what came before is added."""
         sizes = self._model.sizes
-        together = self._product(f"{name}.qkv", before, [f"{name}.{part}" for part in "qkv"], sizes.hidden)
+        qkv = self._product(f"{name}.qkv", before, [f"{name}.{part}" for part in "qkv"], sizes.hidden)
         parts = [f"{name}.queries", f"{name}.keys", f"{name}.values"]
-        lengths = self._constant(f"{name}.qkv lengths", np.array([sizes.hidden] * 3))
-        self._graph.node.append(helper.make_node("Split", [together, lengths], parts, axis=-1))
-        seen = self._node("MultiHeadAttention", parts, f"{name}.seen", CONTRIBUTED, num_heads=sizes.heads)
-        attended = self._product(f"{name}.attended", seen, [f"{name}.ao"], sizes.hidden)
-        middle = self._normalised(f"{name}.aln", attended, before)
-        wide = self._product_by_token(f"{name}.wide", middle, [f"{name}.fi"], sizes.hidden)
-        bent = self._node("Gelu", [wide], f"{name}.bent")
-        narrow = self._product_by_token(f"{name}.narrow", bent, [f"{name}.fo"], sizes.feed_forward)
-        return self._normalised(f"{name}.oln", narrow, middle)
+        lengths = self._constant(f"{name}.qkv: lengths", np.array([sizes.hidden] * 3))
+        self._graph.node.append(helper.make_node("Split", [qkv, lengths], parts, axis=-1))
+        context = self._node("MultiHeadAttention", parts, f"{name}.context", CONTRIBUTED, num_heads=sizes.heads)
+        attention = self._product(f"{name}.attention", context, [f"{name}.ao"], sizes.hidden)
+        middle = self._normalised(f"{name}.aln", attention, before)
+        inner = self._product_by_token(f"{name}.inner", middle, [f"{name}.fi"], sizes.hidden)
+        activated = self._node("Gelu", [inner], f"{name}.activated")
+        outer = self._product_by_token(f"{name}.outer", activated, [f"{name}.fo"], sizes.feed_forward)
+        return self._normalised(f"{name}.oln", outer, middle)
 
     def _product_by_token(self, name: str, of: str, weights: list[str], columns: int) -> str:
         """A product before which each token is divided by its size, and multiplied with it again afterwards."""
