@@ -28,8 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PORTAL, WHEEL = "portal", "wheel"
 WARM_UP = 10
 ALIKE_TEXTS = 50
-# Below the wheel's own batch it uses fewer cores; the portal's batches are of this size.
-BATCH = 32
+BATCH = 32  # passages of a list
 
 
 def main() -> None:

@@ -28,12 +28,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from benchmarks.machine import machine, percentile
+from memories.embedding.providers import PASSAGES_A_TURN
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 120
 EMBED_SECONDS = 3600
 POLL_SECONDS = 30
-BATCH = 8  # passages of a turn, in memories/embedding/providers.py
 SUBJECTS = "payments login search invoices webhook scheduler cache importer mailer dashboard exporter billing".split()
 DEEDS = "retries rejects batches logs encrypts caches drops validates throttles mirrors signs compresses".split()
 THINGS = "requests tokens rows sessions uploads messages reports migrations passwords addresses prices queries".split()
@@ -261,7 +261,7 @@ def bare_embedding_rate(texts: list[tuple[str, str]]) -> float:
         "list(cores.map(embedder.embed_passages, batches))\n"
         "print(sum(map(len, batches)) / (time.perf_counter() - began))\n"
     )
-    parts = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
+    parts = [texts[start : start + PASSAGES_A_TURN] for start in range(0, len(texts), PASSAGES_A_TURN)]
     done = subprocess.run(
         [sys.executable, "-c", script],
         input=json.dumps(parts),

