@@ -19,11 +19,11 @@ from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from access.callers import Caller
-from access.cores import runnable_threads
 from access.errors import Refusal
 from access.models import Project
 from access.roles import Role
 from runs import checkpoints, handoffs
+from runs.capture.cores import runnable_threads
 from runs.capture.digest import Digest, line_of
 from runs.capture.hooks import model_of
 from runs.capture.keeping import Outcome

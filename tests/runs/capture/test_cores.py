@@ -2,7 +2,7 @@
 
 import threading
 
-from access.cores import runnable_threads
+from runs.capture.cores import runnable_threads
 
 
 def test_the_asking_thread_is_counted_and_busy_ones_add_to_it():
