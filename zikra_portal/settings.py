@@ -127,11 +127,11 @@ DATABASES = {
         "CONN_MAX_AGE": env.int("DATABASE_CONNECTION_SECONDS", default=300),
         "CONN_HEALTH_CHECKS": True,
         # pgvector goes on looking until a filter has let enough neighbours through (its documentation, "iterative
-        # index scans"); with 64 as with 1,000 neighbours looked at, the top tens of 10,000 memories and LoCoMo's answers
-        # were the same. Statements are short, so compiling them costs more than it saves.
+        # index scans"). How many are looked at first goes with the graph of memories/embedding/spaces.py. Statements are
+        # short, so compiling them costs more than it saves.
         "OPTIONS": {
             **_database.get("OPTIONS", {}),
-            "options": "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=64 -c jit=off",
+            "options": "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=100 -c jit=off",
             **_prepared,
         },
     }

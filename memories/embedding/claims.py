@@ -13,9 +13,9 @@ import numpy as np
 from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
+from pgvector import HalfVector
 
 from memories.chunking import last_statement, passages
-from memories.embedding.halfvec import halfvec_text
 from memories.models import EmbeddingSpace, Memory, PassageVector, PendingEmbedding, PendingEmbeddingQuerySet
 
 READ_FIELDS = (
@@ -29,7 +29,16 @@ READ_FIELDS = (
     "source_position",
     "deleted_at",
 )
-COPY_VECTORS = "COPY memories_passagevector (space_id, memory_id, project_id, position, embedding) FROM STDIN"
+COPY_VECTORS = (
+    "COPY memories_passagevector (space_id, memory_id, project_id, position, embedding) FROM STDIN (FORMAT BINARY)"
+)
+# A vector's own bytes pass as they are.
+COPIED_TYPES = ("int8", "uuid", "int8", "int4", "bytea")
+FRESH_IS_DUE = """
+SELECT EXISTS (
+    SELECT FROM memories_pendingembedding WHERE space_id = %s AND queued_at >= %s AND not_before <= %s
+)
+"""
 LEASE = timedelta(minutes=5)
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=10)
@@ -57,9 +66,16 @@ def claim_oldest(space: EmbeddingSpace, most: int, *, fresh_too: bool = True) ->
 
 def claim_fresh(space: EmbeddingSpace, most: int) -> list[Claim]:
     """Take up to so many memories that were queued within the last FRESH, newest first, for the length of a lease."""
-    fresh = space.pending.due().filter(queued_at__gte=_fresh_since())
-    # Asked before every turn, and mostly in vain: so without a transaction first.
-    return _claim(fresh.order_by("-queued_at"), most) if fresh.exists() else []
+    if not _has_fresh(space):
+        return []
+    return _claim(space.pending.due().filter(queued_at__gte=_fresh_since()).order_by("-queued_at"), most)
+
+
+def _has_fresh(space: EmbeddingSpace) -> bool:
+    """Asked before every turn, and mostly in vain: without a transaction, and without a query made of objects."""
+    with connection.cursor() as cursor:
+        cursor.execute(FRESH_IS_DUE, [space.pk, _fresh_since(), timezone.now()])
+        return bool(cursor.fetchone()[0])
 
 
 def _fresh_since() -> datetime:
@@ -140,11 +156,12 @@ def store(space: EmbeddingSpace, claims: Sequence[Claim], vectors: np.ndarray) -
 
 
 def _copy_in(space: EmbeddingSpace, fitting: Sequence[tuple[Memory, np.ndarray]]) -> None:
-    """Store vectors by COPY: thousands may come at once, and no object is made for each."""
+    """Store vectors by COPY: thousands may come at once, and neither an object nor a text is made for each."""
     with connection.cursor() as cursor, cursor.copy(COPY_VECTORS) as copy:
+        copy.set_types(COPIED_TYPES)
         for memory, part in fitting:
             for position, vector in enumerate(part):
-                copy.write_row((space.pk, memory.pk, memory.project_id, position, halfvec_text(vector)))
+                copy.write_row((space.pk, memory.pk, memory.project_id, position, HalfVector(vector).to_binary()))
 
 
 def put_back(space: EmbeddingSpace, claims: Sequence[Claim], error: str, *, counted: bool = True) -> None:

@@ -24,8 +24,9 @@ log = structlog.get_logger(__name__)
 
 # HNSW takes half-precision vectors up to this dimension (pgvector's documentation); larger ones are compared exactly.
 HNSW_DIMENSIONS_AT_MOST = 4000
-# pgvector's defaults; building with more gave no better neighbours at the sizes this product sees.
-HNSW_OPTIONS = "m = 16, ef_construction = 64"
+# A link less for every four of pgvector's default (m = 16) takes a third off what a new vector costs; that a search looks
+# at 100 neighbours (settings.DATABASES) makes more than up for what it would miss. Measured: benchmarks/neighbours.py.
+HNSW_OPTIONS = "m = 12, ef_construction = 64"
 # After so many failures a memory is shown as failed, and a new space does not wait for it.
 ATTEMPTS_BEFORE_FAILED = 5
 SPACE_LOCK = 7723_01  # any number of our own, for pg_advisory_xact_lock

@@ -6,6 +6,7 @@ Statements stay in the caller's thread; the embedder works beside them.
 """
 
 import socket
+import time
 import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -27,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 # Stored together: enough memories that statements cost little, few enough passages that a slow machine has them
 # within a lease.
-BATCH_MEMORIES = 32
+BATCH_MEMORIES = 64
 BATCH_PASSAGES = 256
 # Of what is fresh few are taken at a time, so that the newest never waits for many. One with more passages than this
 # goes with the backlog: others would have to wait for it.
@@ -35,6 +36,7 @@ FRESH_MEMORIES = 4
 FRESH_PASSAGES = 16
 # While more is saved than can be embedded, every fourth turn is for what has waited longest.
 FRESH_TURNS_IN_A_ROW = 3
+RENEWED_AFTER_SECONDS = 30.0  # a small part of a lease
 EMBEDDING_LOCK = 7723_02  # any number of our own, for pg_try_advisory_lock
 
 
@@ -45,10 +47,16 @@ class Batch:
     space: EmbeddingSpace
     claims: list[Claim]
     turns: list[list[str]]
+    taken_at: float = field(default_factory=time.monotonic)
     vectors: dict[int, np.ndarray] = field(default_factory=dict)
     begun: int = 0
     running: int = 0
     problem: Exception | None = None
+
+    @property
+    def has_waited(self) -> bool:
+        """Whether it was taken so long ago that its lease should begin anew with its first turn."""
+        return not self.begun and time.monotonic() - self.taken_at >= RENEWED_AFTER_SECONDS
 
     @property
     def has_turns(self) -> bool:
@@ -182,7 +190,7 @@ class _Work:
                 # What is fresh in the first space comes in the other lane, few at a time.
                 self._backlog.extend(_batches(space, claim_oldest(space, BATCH_MEMORIES, fresh_too=place > 0)))
         batch = self._backlog[0] if self._backlog else None
-        if batch is not None and not batch.begun:
+        if batch is not None and batch.has_waited:
             renew_lease(batch.space, batch.claims)
         return batch
 

@@ -131,13 +131,14 @@ def test_what_is_saved_while_others_are_embedded_passes_them(collaborator, app, 
     """The backlog has been taken when the save comes, and most of its turns are still to begin."""
     backlog = [save(collaborator, app, f"Old {number}", f"Old text number {number}.") for number in range(24)]
     long_waiting(*backlog)
-    renew = working.renew_lease
+    claim = working.claim_oldest
 
-    def renew_and_save(space, taken):
-        renew(space, taken)
+    def claim_and_save(*asked, **bounds):
+        taken = claim(*asked, **bounds)
         save(collaborator, app, "New", "The ferry leaves at nine.")
+        return taken
 
-    monkeypatch.setattr(working, "renew_lease", renew_and_save)
+    monkeypatch.setattr(working, "claim_oldest", claim_and_save)
     assert embed_all() == 25
     assert in_the_order_stored()[0] == "New"
 
@@ -187,14 +188,15 @@ def test_a_save_passes_the_building_of_a_new_space(collaborator, app, save, embe
         provider="embedded", model=old.model, dimensions=old.dimensions, url="again", state=SpaceState.BUILDING
     )
     queue_all(new)
-    renew = working.renew_lease
+    claim = working.claim_oldest
 
-    def renew_and_save(space, taken):
-        renew(space, taken)
+    def claim_and_save(*asked, **bounds):
+        taken = claim(*asked, **bounds)
         save(collaborator, app, "New", "The ferry leaves at nine.")
+        return taken
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(working, "renew_lease", renew_and_save)
+        patch.setattr(working, "claim_oldest", claim_and_save)
         assert working.embed_pending_of(old, new) == 14
     stored = PassageVector.objects.order_by("pk").values_list("space_id", "memory__title")
     assert list(dict.fromkeys(stored))[12] == (old.pk, "New")
@@ -207,6 +209,18 @@ def test_a_lease_begins_anew_when_its_turn_comes(collaborator, app, save):
     PendingEmbedding.objects.update(not_before=timezone.now())
     claims.renew_lease(space, taken)
     assert claims.claim_oldest(space, 32) == []
+
+
+@pytest.mark.parametrize(("renewed_after", "renewed"), [(0.0, 1), (3600.0, 0)])
+def test_a_batch_that_has_waited_has_its_lease_renewed(
+    collaborator, app, save, embed_all, monkeypatch, renewed_after, renewed
+):
+    long_waiting(save(collaborator, app, "A"))
+    monkeypatch.setattr(working, "RENEWED_AFTER_SECONDS", renewed_after)
+    renewals = []
+    renew = working.renew_lease
+    monkeypatch.setattr(working, "renew_lease", lambda space, taken: renewals.append(taken) or renew(space, taken))
+    assert (embed_all(), len(renewals)) == (1, renewed)
 
 
 def test_a_space_whose_embedder_is_away_does_not_stop_the_other(collaborator, app, save, embed_all):
