@@ -1,7 +1,8 @@
 """Hybrid search: what is meant and what is said, in PostgreSQL, fused by memories/ranking.py.
 
-One statement counts, one gathers candidates of both legs with everything that ranking needs. Every bound (scope, filters, deleted, archived) stands inside the statements, so
-that no neighbour is lost to a filter that comes afterwards.
+One statement counts, one finds whose words fit best, and one, once the question is embedded, whose meaning is nearest,
+with everything that ranking needs of both. Every bound (scope, filters, deleted, archived) stands inside the statements,
+so that no neighbour is lost to a filter that comes afterwards.
 """
 
 import uuid
@@ -20,15 +21,21 @@ from access.errors import Invalid
 from access.models import Project
 from memories import decay
 from memories.embedding.halfvec import halfvec_text
-from memories.embedding.providers import EmbedderUnavailable
-from memories.embedding.spaces import background_of, embedder_of
+from memories.embedding.providers import (
+    EMBEDDED,
+    EMBEDDED_DIMENSIONS,
+    EMBEDDED_MODEL,
+    EmbedderUnavailable,
+    embedder,
+)
+from memories.embedding.spaces import background_of
 from memories.models import EmbeddingSpace, Memory, MemoryType
 from memories.ranking import K1, B, Candidate, Corpus, Query, Settings, Space, inverse_document_frequency, rank
 from memories.snippets import snippet, tokens_of, within_budget
 
 log = structlog.get_logger(__name__)
 
-# Questions are embedded here while PostgreSQL counts their terms. Its threads are made when they are needed, so none is
+# Questions are embedded here while PostgreSQL counts and finds their terms. Its threads are made when they are needed, so none is
 # lost when a server parts into processes; more questions at once than this wait for one of them.
 _BESIDE = ThreadPoolExecutor(32, thread_name_prefix="question")
 
@@ -49,6 +56,8 @@ EMBEDDED_CHARACTERS = 2_000
 # Terms are taken from the rarest on until so many postings are read, so that the cost stays bounded as the corpus
 # grows. Measured: with 10,000 memories 999 of 1,000 of the exact top tens; LoCoMo's 2,760 turns in one scope alike.
 POSTINGS_READ = 2_000
+# For each candidate of the keyword leg so many of the best are looked through first, for keeping a few in order takes less than sorting all.
+SORTED_FOR_EACH = 4
 # Of what waits to be embedded so much is looked through, so that a search costs no more while thousands wait.
 WAITING_COUNTED = 1_000
 # Up to so many memories in the bounds of a search every vector is compared (4 ms for 1,000 memories of three passages);
@@ -213,14 +222,14 @@ def search(
     if text == COUNT_ONLY:
         counted = _count(bounds, ())
         return SearchAnswer([], counted.total, waiting=counted.waiting)
-    space = EmbeddingSpace.objects.answering()
-    embedding = _BESIDE.submit(_vector_of, space, text) if space is not None else None
+    space, embedding = _begin_embedding(text)
     asked = Query.of(text)
     counted = _count(bounds, (*asked.keys, *asked.marks))
-    vector = _question(space, embedding)
     limit = max(1, min(limit, LIMIT_AT_MOST))
     most = max(CANDIDATES_AT_LEAST, CANDIDATES_A_RESULT * limit)
-    candidates = _gather(bounds, asked, counted, vector, most)
+    worded = _best_worded(bounds, asked, counted, most)
+    vector = _question(space, embedding)
+    candidates = _gather(bounds, asked, counted, worded, vector, most)
     scored = rank(
         asked,
         candidates,
@@ -242,12 +251,25 @@ def _in_scope(caller: Caller, project_ids: list[int] | None) -> list[int] | None
 # --- the question's vector -------------------------------------------------------------------------------------------
 
 
-def _vector_of(space: EmbeddingSpace, text: str) -> str:
-    """Embed a question, or the beginning of a long one, beside the statements: no thread of this asks PostgreSQL.
+def _begin_embedding(text: str) -> tuple[EmbeddingSpace | None, Future[str] | None]:
+    """Let the question be embedded beside the statements, and read the space that answers.
 
-    Raises EmbedderUnavailable.
+    The embedded model begins before that is known: but for the time in which another space is built, it is the one.
     """
-    return halfvec_text(embedder_of(space).embed_query(text[:EMBEDDED_CHARACTERS]))
+    early = None
+    if settings.EMBEDDING_PROVIDER == EMBEDDED:
+        early = _BESIDE.submit(_vector_of, EMBEDDED, EMBEDDED_MODEL, EMBEDDED_DIMENSIONS, "", text)
+    space = EmbeddingSpace.objects.answering()
+    if space is None:
+        return None, None
+    if early is not None and space.provider == EMBEDDED:
+        return space, early
+    return space, _BESIDE.submit(_vector_of, space.provider, space.model, space.dimensions, space.url, text)
+
+
+def _vector_of(provider: str, model: str, dimensions: int, url: str, text: str) -> str:
+    """Embed a question, or the beginning of a long one; nothing here asks PostgreSQL. Raises EmbedderUnavailable."""
+    return halfvec_text(embedder(provider, model, dimensions, url).embed_query(text[:EMBEDDED_CHARACTERS]))
 
 
 def _question(space: EmbeddingSpace | None, embedding: Future[str] | None) -> QueryVector:
@@ -324,28 +346,30 @@ def _count(bounds: Bounds, keys: Sequence[int]) -> Counted:
 # (OFFSET 0 keeps the bounds out of the look-up: on a table that was never analysed they draw the planner to a partial
 # index that it walks whole for each memory), until enough of them lie within the bounds.
 KEYWORD_LEG = """
-keyword AS (
-    SELECT scored.id FROM (
-        SELECT posting.memory_id AS id,
-               sum(term.weight * posting.frequency * {k1_plus_1}
-                   / (posting.frequency + {k1} * ({one_minus_b} + {b} * posting.length / %s::float8))) AS score
-        FROM unnest((SELECT %s::bigint[]), (SELECT %s::float8[])) AS term (key, weight)
-        JOIN memories_posting AS posting ON posting.term_key = term.key {projects}
-        GROUP BY posting.memory_id ORDER BY score DESC, id
-    ) AS scored CROSS JOIN LATERAL (
-        SELECT project_id, memory_type_id, tags, module, created_by, updated_at, deleted_at, archived_at, pinned_at
-        FROM memories_memory WHERE id = scored.id OFFSET 0
-    ) AS memory WHERE {condition} ORDER BY scored.score DESC, scored.id LIMIT {most}
-)"""
+SELECT scored.id FROM (
+    SELECT posting.memory_id AS id,
+           sum(term.weight * posting.frequency * {k1_plus_1}
+               / (posting.frequency + {k1} * ({one_minus_b} + {b} * posting.length / %s::float8))) AS score
+    FROM unnest((SELECT %s::bigint[]), (SELECT %s::float8[])) AS term (key, weight)
+    JOIN memories_posting AS posting ON posting.term_key = term.key {projects}
+    GROUP BY posting.memory_id ORDER BY score DESC, id {best}
+) AS scored CROSS JOIN LATERAL (
+    SELECT project_id, memory_type_id, tags, module, created_by, updated_at, deleted_at, archived_at, pinned_at
+    FROM memories_memory WHERE id = scored.id OFFSET 0
+) AS memory WHERE {condition} ORDER BY scored.score DESC, scored.id LIMIT {most}
+"""
 NEAREST_LEG = """
 nearest AS (
     SELECT vector.memory_id AS id FROM memories_passagevector AS vector
     JOIN memories_memory AS memory ON memory.id = vector.memory_id
     WHERE vector.space_id = {space} {projects} AND {condition}
     ORDER BY {distance} LIMIT {most}
-)"""
+),"""
+WORDED = "SELECT unnest((SELECT %s::uuid[])) AS id"
+NEAREST = " UNION SELECT id FROM nearest"
+# What ranking needs of the candidates of both legs.
 GATHER = """
-WITH {legs}, pool AS ({pool})
+WITH {nearest} pool AS ({pool})
 SELECT memory.id, memory.project_id, memory.source_file, memory.source_position, memory.term_count, memory.access_count,
        memory.stated_confidence, extract(epoch FROM now() - memory.confirmed_at)::float8, memory.pinned_at IS NOT NULL,
        kind.half_life_days, kind.floor, {cosine},
@@ -360,35 +384,53 @@ ORDER BY memory.id
 """
 
 
-def _gather(bounds: Bounds, asked: Query, counted: Counted, vector: QueryVector, most: int) -> list[Candidate]:
-    """Candidates of both legs with all that ranking needs, in the order of their ids."""
-    legs: dict[str, str] = {}
-    arguments: list[Any] = []
+def _best_worded(bounds: Bounds, asked: Query, counted: Counted, most: int) -> list[uuid.UUID]:
+    """The memories within the bounds whose words fit best, best first: asked while the question is embedded."""
     rare = _rarest(asked, counted)
-    if rare:
-        legs["keyword"], leg_arguments = _keyword_leg(bounds, rare, counted, most)
-        arguments += leg_arguments
-    cosine = "NULL"
+    if not rare:
+        return []
+    postings = sum(counted.frequencies[key] for key in rare)
+    best = SORTED_FOR_EACH * most
+    if bounds.is_filtered or postings <= best:
+        return _worded(bounds, rare, counted, most)
+    found = _worded(bounds, rare, counted, most, best=f"LIMIT {best}")
+    # Of the best too many were archived or deleted: now all are sorted.
+    return found if len(found) == most else _worded(bounds, rare, counted, most)
+
+
+def _worded(bounds: Bounds, rare: dict[int, float], counted: Counted, most: int, *, best: str = "") -> list[uuid.UUID]:
+    condition, filters = bounds.condition()
+    projects, scope = _project_bound(bounds, "posting")
+    statement = KEYWORD_LEG.format(
+        k1=K1, k1_plus_1=K1 + 1, b=B, one_minus_b=1 - B, projects=projects, condition=condition, best=best, most=most
+    )
+    arguments = [max(counted.average_length, 1.0), list(rare), list(rare.values()), *scope, *filters]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, arguments)
+        return [key for (key,) in cursor.fetchall()]
+
+
+def _gather(
+    bounds: Bounds, asked: Query, counted: Counted, worded: list[uuid.UUID], vector: QueryVector, most: int
+) -> list[Candidate]:
+    """Candidates of both legs with all that ranking needs, in the order of their ids."""
+    pool, cosine, nearest = WORDED, "NULL", ""
+    arguments: list[Any] = []
     vector_arguments: list[Any] = []
     if vector.vector is not None and vector.space is not None:
-        legs["nearest"], leg_arguments = _nearest_leg(bounds, vector, counted, most)
-        arguments += leg_arguments
+        nearest, arguments = _nearest_leg(bounds, vector, counted, most)
+        pool += NEAREST
         cosine = (
             f"(SELECT 1 - min({_distance(vector.space)}) FROM memories_passagevector AS vector "
             f"WHERE vector.memory_id = memory.id AND vector.space_id = {int(vector.space.pk)})"
         )
         vector_arguments = [vector.vector]
-    if not legs:
+    elif not worded:
         return []
-    statement = GATHER.format(
-        legs=", ".join(legs.values()),
-        pool=" UNION ".join(f"SELECT DISTINCT id FROM {name}" for name in legs),
-        cosine=cosine,
-    )
+    statement = GATHER.format(nearest=nearest, pool=pool, cosine=cosine)
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*arguments, *vector_arguments, [*asked.keys, *asked.marks]])
-        rows = cursor.fetchall()
-    return [_candidate(row) for row in rows]
+        cursor.execute(statement, [*arguments, worded, *vector_arguments, [*asked.keys, *asked.marks]])
+        return [_candidate(row) for row in cursor.fetchall()]
 
 
 def _rarest(asked: Query, counted: Counted) -> dict[int, float]:
@@ -404,15 +446,6 @@ def _rarest(asked: Query, counted: Counted) -> dict[int, float]:
         rare[key] = inverse_document_frequency(counted.total, frequency)
         read += frequency
     return rare
-
-
-def _keyword_leg(bounds: Bounds, rare: dict[int, float], counted: Counted, most: int) -> tuple[str, list[Any]]:
-    condition, filters = bounds.condition()
-    projects, scope = _project_bound(bounds, "posting")
-    statement = KEYWORD_LEG.format(
-        k1=K1, k1_plus_1=K1 + 1, b=B, one_minus_b=1 - B, projects=projects, condition=condition, most=most
-    )
-    return statement, [max(counted.average_length, 1.0), list(rare), list(rare.values()), *scope, *filters]
 
 
 def _nearest_leg(bounds: Bounds, vector: QueryVector, counted: Counted, most: int) -> tuple[str, list[Any]]:
@@ -444,22 +477,8 @@ def _distance(space: EmbeddingSpace) -> str:
 
 
 def _candidate(row: tuple[Any, ...]) -> Candidate:
-    (
-        key,
-        project_id,
-        source,
-        position,
-        length,
-        reads,
-        stated,
-        age,
-        pinned,
-        half_life,
-        floor,
-        cosine,
-        terms,
-        frequencies,
-    ) = row
+    key, project_id, source, position, length, reads, stated, *rest = row
+    age, pinned, half_life, floor, cosine, terms, frequencies = rest
     confidence = decay.confidence(
         stated=stated,
         age=timedelta(seconds=age),

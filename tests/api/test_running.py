@@ -312,7 +312,7 @@ def test_a_value_that_postgresql_refuses_is_the_callers_to_mend(ask, collaborato
 # it, embedding queue, release; audit row; release.
 FIRST_SAVE = 16
 # Token, its projects; counts, space, candidates, rows.
-SEARCH = 6
+SEARCH = 7
 
 
 @pytest.mark.parametrize("already", [1, 3])

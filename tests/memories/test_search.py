@@ -15,7 +15,7 @@ from access.models import Project
 from memories import search as searching
 from memories.curating import archive_memory
 from memories.deleting import delete_memory
-from memories.embedding.spaces import start_reembedding
+from memories.embedding.spaces import embedder_of, start_reembedding
 from memories.models import EmbeddingSpace, Memory
 from memories.search import SHOWN_FIELDS, search
 
@@ -263,7 +263,7 @@ def test_reading_an_answer_writes_nothing(collaborator, app, save, django_assert
     embed_all()
     search(collaborator.caller, "walrus")
     before = Memory.objects.values().get(pk=memory.pk)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         search(collaborator.caller, "walrus")
     assert Memory.objects.values().get(pk=memory.pk) == before
 
@@ -271,7 +271,7 @@ def test_reading_an_answer_writes_nothing(collaborator, app, save, django_assert
 def test_the_thread_that_embeds_a_question_opens_no_connection(collaborator, app, save, embed_all, monkeypatch):
     save(collaborator, app, "Cars", "The automobile broke down on the motorway and had to be towed.")
     embed_all()
-    embedder = searching.embedder_of(EmbeddingSpace.objects.answering())
+    embedder = embedder_of(EmbeddingSpace.objects.answering())
     told = []
 
     def embed_and_tell(text):
@@ -281,6 +281,19 @@ def test_the_thread_that_embeds_a_question_opens_no_connection(collaborator, app
     monkeypatch.setattr(embedder, "embed_query", embed_and_tell)
     assert titles(search(collaborator.caller, "vehicle trouble")) == ["Cars"]
     assert told == [(False, None)]
+
+
+def test_archived_memories_that_fit_best_hide_none_that_fits(owner, app, save, monkeypatch):
+    """Of the best by their words fewer are looked through at first than there are archived ones."""
+    monkeypatch.setattr(searching, "CANDIDATES_AT_LEAST", 1)
+    monkeypatch.setattr(searching, "SORTED_FOR_EACH", 1)
+    for number in range(6):
+        archive_memory(owner.caller, save(owner, app, f"Archived {number}", "walrus walrus walrus"))
+    for number in range(2):
+        save(owner, app, f"Kept {number}", "one walrus among many other animals of the north")
+    assert sorted(titles(search(owner.caller, "walrus", limit=2))) == ["Kept 0", "Kept 1"]
+    found = titles(search(owner.caller, "walrus", limit=1, include_archived=True))
+    assert [title.split()[0] for title in found] == ["Archived"]
 
 
 def test_a_caller_scoped_to_nothing_finds_nothing(collaborator, app, save):
