@@ -41,8 +41,7 @@ def project_to_write(caller: Caller, name: str | None) -> Project:
     wanted = caller.default_project if name is None or not name.strip() else check_project_name(name)
     if caller.project_ids is not None and wanted not in caller.project_names:
         raise OutOfScope(list(caller.project_names), wanted)
-    project = Project.objects.filter(name=wanted).first()
-    return project or make_project(caller, wanted)
+    return Project.objects.named(wanted) or make_project(caller, wanted)
 
 
 def make_project(caller: Caller, name: str) -> Project:

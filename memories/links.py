@@ -72,10 +72,9 @@ def relink(memory: Memory, *, had_links: bool = True) -> None:
 
 def resolve_links_to(memory: Memory) -> int:
     """Point the project's waiting links at a memory that has just appeared; answers how many."""
-    waiting = MemoryLink.objects.waiting_for(memory.title_key).filter(source__project_id=memory.project_id)
     # Asked first, because mostly nothing waits; and within one statement PostgreSQL, where it takes the table for empty,
     # looks for the title once for each link of the portal: 499 saves of a demo waited 22 s for it, some a second each.
-    found = list(waiting.exclude(source=memory).values_list("pk", flat=True))
+    found = MemoryLink.objects.ids_waiting_for(memory)
     return MemoryLink.objects.filter(pk__in=found, target=None).update(target=memory) if found else 0
 
 

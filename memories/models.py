@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
-from django.db import models
+from django.db import connections, models
 from django.db.models.functions import Now
 from django.utils import timezone
 from pgvector.django import HalfVectorField
@@ -28,6 +28,14 @@ TAG_LENGTH = 100
 TAGS_AT_MOST = 50
 # Whoever pastes a page of text looks for its first words.
 WORDS_AT_MOST = 12
+
+
+class MemoryTypeQuerySet(models.QuerySet["MemoryType"]):
+    """Questions about types."""
+
+    def named(self, name: str) -> "MemoryType | None":
+        """The type of exactly this name. Every save asks it."""
+        return first_row(self.model, "FROM memories_memorytype WHERE name = %s", [name], self.db)
 
 
 class MemoryType(models.Model):
@@ -51,6 +59,8 @@ class MemoryType(models.Model):
         default="#6b7280",
         validators=[RegexValidator(r"^#[0-9a-fA-F]{6}$", "A colour is written like #3b82f6.")],
     )
+
+    objects = MemoryTypeQuerySet.as_manager()
     history = HistoricalRecords()
 
     class Meta:
@@ -66,8 +76,30 @@ class MemoryType(models.Model):
         return self.label
 
 
+# What every save asks is written in SQL: composing it from the models took longer than answering it.
+AT_ADDRESS = """
+FROM memories_memory WHERE project_id = %s AND memory_type_id = %s AND title = %s AND deleted_at IS NULL FOR UPDATE
+"""
+WAITING_LINKS = """SELECT link.id FROM memories_memorylink AS link JOIN memories_memory AS source ON source.id = link.source_id
+WHERE link.target_id IS NULL AND link.target_key = %s AND source.project_id = %s AND source.id <> %s
+"""
+
+
 class MemoryQuerySet(models.QuerySet["Memory"]):
     """Questions about memories, in the words of the domain."""
+
+    def locked_at(self, address: "Memory") -> "Memory | None":
+        """The memory that has another one's project, type and title, locked until the transaction ends."""
+        found = first_row(self.model, AT_ADDRESS, [address.project_id, address.memory_type_id, address.title], self.db)
+        if found is not None:
+            found.project, found.memory_type = address.project, address.memory_type
+        return found
+
+    def has(self, key: uuid.UUID) -> bool:
+        """Whether there is a memory of this id, deleted ones too."""
+        with connections[self.db].cursor() as cursor:
+            cursor.execute("SELECT FROM memories_memory WHERE id = %s", [key])
+            return cursor.fetchone() is not None
 
     def visible_to(self, caller: "Caller") -> Self:
         """Memories in the caller's scope that are not deleted."""
@@ -282,9 +314,11 @@ class MemoryVersion(models.Model):
 class MemoryLinkQuerySet(models.QuerySet["MemoryLink"]):
     """Questions about links."""
 
-    def waiting_for(self, title_key: str) -> Self:
-        """Links to a title that does not exist yet."""
-        return self.filter(target=None, target_key=title_key)
+    def ids_waiting_for(self, memory: Memory) -> list[int]:
+        """Links of other memories of the project to this one's title that lead nowhere yet."""
+        with connections[self.db].cursor() as cursor:
+            cursor.execute(WAITING_LINKS, [memory.title_key, memory.project_id, memory.pk])
+            return [key for (key,) in cursor.fetchall()]
 
 
 class MemoryLink(models.Model):

@@ -23,22 +23,26 @@ SELECT term_key, project_id, count(*) FROM memories_posting GROUP BY term_key, p
 """
 
 
-def index_terms(memory: Memory, *, had_terms: bool = True) -> None:
-    """Make the memory's postings equal to its text and set `term_count` (not saved here).
+def index_terms(memory: Memory) -> None:
+    """Make the postings of a memory that has been here before equal to its text, and set `term_count` (not saved here)."""
+    terms = count_terms(memory)
+    remove_terms(memory)
+    post_terms(memory, terms)
 
-    had_terms: False spares a new memory the removal of old postings.
-    """
+
+def count_terms(memory: Memory) -> dict[int, int]:
+    """How often each term stands in a memory's text, by its key; sets `term_count` (not saved here)."""
     occurred = memory.occurred_at.date() if memory.occurred_at else None
     content = f"{memory.content_md}\n{memory.resolution}" if memory.resolution else memory.content_md
-    frequencies, length = term_frequencies(memory.title, content, memory.tags, memory.module, occurred)
-    memory.term_count = length
-    if had_terms:
-        remove_terms(memory)
-    if frequencies:
-        keys = [term_key(term) for term in frequencies]
-        counts = [min(count, MOST_OCCURRENCES) for count in frequencies.values()]
+    frequencies, memory.term_count = term_frequencies(memory.title, content, memory.tags, memory.module, occurred)
+    return {term_key(term): min(count, MOST_OCCURRENCES) for term, count in frequencies.items()}
+
+
+def post_terms(memory: Memory, terms: dict[int, int]) -> None:
+    """Put a stored memory that has no postings into the keyword index: terms as `count_terms` answered them."""
+    if terms:
         with connection.cursor() as cursor:
-            cursor.execute(INSERT, [memory.project_id, memory.pk, length, keys, counts])
+            cursor.execute(INSERT, [memory.project_id, memory.pk, memory.term_count, list(terms), list(terms.values())])
 
 
 def remove_terms(memory: Memory) -> None:

@@ -32,7 +32,7 @@ from memories.models import (
     MemoryType,
     MemoryVersion,
 )
-from memories.postings import index_terms
+from memories.postings import count_terms, index_terms, post_terms
 from memories.types import type_named
 
 
@@ -114,20 +114,13 @@ def save_memory(
     )
     _date(fresh, occurred_at)
     with transaction.atomic():
-        memory = _insert_or_lock(fresh)
-        if memory.pk == fresh.pk:
-            return _finish(memory, caller, action="created")
-        changed = [name for name, value in given.items() if getattr(memory, name) != value]
-        _confirm(memory, caller)
-        if not changed:
-            memory.save(update_fields=["confirmed_at", "confirmed_by", "archived_at"])
-            return SavedMemory(memory, "unchanged")
-        for name in changed:
-            setattr(memory, name, given[name])
-        memory.version += 1
-        memory.masked_count += masked
-        memory.updated_at = timezone.now()
-        return _finish(memory, caller, action="updated")
+        for _ in range(ATTEMPTS):
+            memory = Memory.objects.locked_at(fresh)
+            if memory is not None:
+                return _edit(caller, memory, None, given, masked)
+            if _insert(caller, fresh):
+                return SavedMemory(fresh, "created")
+    raise Conflict(f"'{title}' was deleted and saved by others at the same moment.", hint="Send it again.")
 
 
 def edit_memory(
@@ -180,12 +173,13 @@ def _edit(caller: Caller, locked: Memory, kind: MemoryType | None, given: dict[s
         return SavedMemory(locked, "unchanged")
     for name in changed:
         setattr(locked, name, given[name])
-    _refuse_taken_address(locked)
+    if not {"title", "memory_type"}.isdisjoint(changed):
+        _refuse_taken_address(locked)
     locked.version += 1
     locked.masked_count += masked
     locked.updated_at = timezone.now()
     locked.title_key = title_key(locked.title)
-    saved = _finish(locked, caller, action="updated")
+    saved = _rewrite(locked, caller)
     if "title" in changed:
         resolve_links_to(locked)
     return saved
@@ -256,37 +250,39 @@ def _address_to_restore(locked: Memory, old: MemoryVersion) -> tuple[dict[str, A
     return {"title": old.title, "memory_type": old.memory_type}, ""
 
 
-def _insert_or_lock(fresh: Memory) -> Memory:
-    """The row at the fresh memory's address, locked: the fresh one where the address was free."""
-    for _ in range(ATTEMPTS):
-        Memory.objects.bulk_create([fresh], ignore_conflicts=True)
-        address = Memory.objects.filter(
-            project_id=fresh.project_id, memory_type_id=fresh.memory_type_id, title=fresh.title, deleted_at=None
-        )
-        memory = address.select_for_update(of=("self",)).first()
-        if memory is not None:
-            memory.project, memory.memory_type = fresh.project, fresh.memory_type
-            return memory
-    raise Conflict(f"'{fresh.title}' was deleted and saved by others at the same moment.", hint="Send it again.")
+def _insert(caller: Caller, fresh: Memory) -> bool:
+    """Store a new memory with all that follows from its text, unless another one was saved at its address first."""
+    _take_position(fresh)
+    terms = count_terms(fresh)
+    Memory.objects.bulk_create([fresh], ignore_conflicts=True)
+    if not Memory.objects.has(fresh.pk):
+        return False
+    post_terms(fresh, terms)
+    _keep_version(fresh, caller)
+    relink(fresh, had_links=False)
+    resolve_links_to(fresh)
+    queue_embedding(fresh, had_vectors=False)
+    return True
 
 
-def _finish(memory: Memory, caller: Caller, *, action: str) -> SavedMemory:
-    """Write what follows from a changed text: terms, the row, its version, links, and the place in the embedding queue."""
-    new = action == "created"
+def _rewrite(memory: Memory, caller: Caller) -> SavedMemory:
+    """Write a changed text and what follows from it: terms, a version, links, and the place in the embedding queue."""
     _take_position(memory)
-    index_terms(memory, had_terms=not new)
+    index_terms(memory)
     memory.save(force_update=True)
+    _keep_version(memory, caller)
+    relink(memory)
+    queue_embedding(memory)
+    return SavedMemory(memory, "updated")
+
+
+def _keep_version(memory: Memory, caller: Caller) -> None:
     MemoryVersion.objects.create(
         memory=memory,
         number=memory.version,
         saved_by=caller.name[:NAME_LENGTH],
         **{name: getattr(memory, name) for name in (*ADDRESS_FIELDS, *VERSIONED_FIELDS)},
     )
-    relink(memory, had_links=not new)
-    if new:
-        resolve_links_to(memory)
-    queue_embedding(memory, had_vectors=not new)
-    return SavedMemory(memory, action)
 
 
 def _confirm(memory: Memory, caller: Caller) -> None:

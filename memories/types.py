@@ -47,7 +47,7 @@ def make_default_types() -> None:
 
 def type_named(name: str) -> MemoryType:
     """The type of this name, case and outer blanks aside. Raises Invalid, naming the types that exist."""
-    found = MemoryType.objects.filter(pk=name.strip().casefold()).first()
+    found = MemoryType.objects.named(name.strip().casefold())
     if found is None:
         known = ", ".join(MemoryType.objects.values_list("name", flat=True))
         problem = f"There is no memory type '{name[:40]}'."

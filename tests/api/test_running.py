@@ -308,10 +308,10 @@ def test_a_value_that_postgresql_refuses_is_the_callers_to_mend(ask, collaborato
 
 # --- cost ------------------------------------------------------------------------------------------------------------
 
-# Token, its projects; savepoint; project, type, savepoint, insert, lock, terms, row, version, links that waited for
-# it, embedding queue, release; audit row; release.
+# Token, its projects; savepoint; project, type, savepoint, the address, row, whether it is there, terms, version, links
+# that waited for it, embedding queue, release; audit row; release.
 FIRST_SAVE = 16
-# Token, its projects; counts, space, candidates, rows.
+# Token, its projects; space, counts, candidates of the words, all candidates, rows.
 SEARCH = 7
 
 

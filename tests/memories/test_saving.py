@@ -5,6 +5,8 @@ from importlib import import_module
 
 import pytest
 from django.apps import apps
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from access.errors import Forbidden, Invalid, NotFound, OutOfScope
@@ -31,6 +33,19 @@ def test_a_new_memory_has_a_version_terms_and_a_place_in_the_embedding_queue(col
     assert memory.postings.count() > 3
     assert memory.term_count > 3
     assert PendingEmbedding.objects.filter(memory=memory).count() == 1
+
+
+def test_a_new_memory_is_written_once_and_a_changed_one_changed_once(collaborator, app):
+    """A row that is written and then changed leaves a dead one behind, in the table and in each of its indexes."""
+
+    def writes(**fields):
+        with CaptureQueriesContext(connection) as seen:
+            save(collaborator, app, **fields)
+        statements = [query["sql"].split(" SET ")[0].split(" (")[0].strip('" ') for query in seen.captured_queries]
+        return [sql for sql in statements if sql.endswith('"memories_memory') and not sql.startswith("SELECT")]
+
+    assert writes(content_md="one") == ['INSERT INTO "memories_memory']
+    assert writes(content_md="two") == ['UPDATE "memories_memory']
 
 
 def test_the_same_address_is_the_same_memory_and_left_out_fields_stay(collaborator, app):
