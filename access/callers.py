@@ -55,7 +55,7 @@ class Caller:
 
 def caller_for_token(token: RoleToken) -> Caller:
     """The caller that holds this token. Costs one query when the token is scoped."""
-    scope = None if token.all_projects else list(token.projects.values_list("pk", "name"))
+    scope = None if token.all_projects else Project.objects.opened_by(token.pk)
     return Caller(
         name=token.label,
         role=Role(token.role),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.validators import RegexValidator
-from django.db import models
+from django.db import connections, models
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
@@ -24,6 +24,10 @@ PROJECT_NAME_LENGTH = 100
 PROJECT_NAME_PATTERN = r"^\w[\w.\-/:@+ ]*\Z"
 
 
+OPENED = """SELECT project.id, project.name FROM access_roletoken_projects AS opened
+JOIN access_project AS project ON project.id = opened.project_id WHERE opened.roletoken_id = %s"""
+
+
 class ProjectQuerySet(models.QuerySet["Project"]):
     """Questions about projects."""
 
@@ -34,6 +38,12 @@ class ProjectQuerySet(models.QuerySet["Project"]):
     def named(self, name: str) -> "Project | None":
         """The project of this name. Nearly every call of an agent asks it."""
         return first_row(self.model, "FROM access_project WHERE name = %s", [name], self.db)
+
+    def opened_by(self, token_id: uuid.UUID) -> list[tuple[int, str]]:
+        """Keys and names of the projects in a token's scope. Every call with a scoped token asks it."""
+        with connections[self.db].cursor() as cursor:
+            cursor.execute(OPENED, [token_id])
+            return cursor.fetchall()
 
 
 class Project(models.Model):

@@ -445,6 +445,26 @@ class CommonTerm(models.Model):
         return f"{self.term_key} in {self.documents} memories"
 
 
+class MemoryCount(models.Model):
+    """A part of how many searchable memories a project has, and of their terms: the parts add up to the number.
+
+    Kept by triggers of PostgreSQL in the transaction of each change, for every search needs the sums, and counting takes
+    the longer the more there are. Each connection writes to one of 64 parts, so that those who save at once seldom
+    wait for each other.
+    """
+
+    pk = models.CompositePrimaryKey("project_id", "part")
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    part = models.PositiveSmallIntegerField()
+    memories = models.IntegerField()
+    terms = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.memories} in part {self.part}"
+
+
 class SpaceState(models.TextChoices):
     """What an embedding space is doing."""
 

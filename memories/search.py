@@ -76,6 +76,9 @@ SHOWN_FIELDS = _in_model_order(
     *("id", "project_id", "memory_type_id", "title", "content_md", "resolution", "module", "tags", "created_at"),
     *("updated_at", "access_count", "pinned_at", "archived_at", "deleted_at"),
 )
+# What a search needs of the space that answers.
+SPACE_FIELDS = _in_model_order(EmbeddingSpace, "id", "provider", "model", "dimensions", "url", "background_similarity")
+EMBEDDED_SPACE = (EMBEDDED, EMBEDDED_MODEL, EMBEDDED_DIMENSIONS, "")
 SHOWN_PROJECT_FIELDS = _in_model_order(Project, "id", "name")
 SHOWN_TYPE_FIELDS = _in_model_order(MemoryType, "name", "label", "colour")
 
@@ -174,7 +177,7 @@ class Counted:
     """The statistics of the bounds: memories, their mean length in terms, memories that hold each query term.
 
     waiting: memories that wait for their first vectors in the space that answers; what is embedded once more is not among
-    them, for its present vectors answer until they are replaced.
+    them, for its present vectors answer until they are replaced. space: the one that answers, None without an embedder.
     """
 
     total: int
@@ -182,6 +185,7 @@ class Counted:
     average_length: float
     frequencies: dict[int, int] = field(default_factory=dict)
     waiting: int = 0
+    space: EmbeddingSpace | None = None
 
 
 def search(
@@ -222,13 +226,15 @@ def search(
     if text == COUNT_ONLY:
         counted = _count(bounds, ())
         return SearchAnswer([], counted.total, waiting=counted.waiting)
-    space, embedding = _begin_embedding(text)
+    # Begun before the space that answers is known: but for the time in which another one is built, it is this one's.
+    early = _BESIDE.submit(_vector_of, *EMBEDDED_SPACE, text) if settings.EMBEDDING_PROVIDER == EMBEDDED else None
     asked = Query.of(text)
     counted = _count(bounds, (*asked.keys, *asked.marks))
+    embedding = _embedding(counted.space, text, early)
     limit = max(1, min(limit, LIMIT_AT_MOST))
     most = max(CANDIDATES_AT_LEAST, CANDIDATES_A_RESULT * limit)
     worded = _best_worded(bounds, asked, counted, most)
-    vector = _question(space, embedding)
+    vector = _question(counted.space, embedding)
     candidates = _gather(bounds, asked, counted, worded, vector, most)
     scored = rank(
         asked,
@@ -251,20 +257,13 @@ def _in_scope(caller: Caller, project_ids: list[int] | None) -> list[int] | None
 # --- the question's vector -------------------------------------------------------------------------------------------
 
 
-def _begin_embedding(text: str) -> tuple[EmbeddingSpace | None, Future[str] | None]:
-    """Let the question be embedded beside the statements, and read the space that answers.
-
-    The embedded model begins before that is known: but for the time in which another space is built, it is the one.
-    """
-    early = None
-    if settings.EMBEDDING_PROVIDER == EMBEDDED:
-        early = _BESIDE.submit(_vector_of, EMBEDDED, EMBEDDED_MODEL, EMBEDDED_DIMENSIONS, "", text)
-    space = EmbeddingSpace.objects.answering()
+def _embedding(space: EmbeddingSpace | None, text: str, early: Future[str] | None) -> Future[str] | None:
+    """The embedding of a question in the space that answers: the one that has begun, where it is of this space."""
     if space is None:
-        return None, None
+        return None
     if early is not None and space.provider == EMBEDDED:
-        return space, early
-    return space, _BESIDE.submit(_vector_of, space.provider, space.model, space.dimensions, space.url, text)
+        return early
+    return _BESIDE.submit(_vector_of, space.provider, space.model, space.dimensions, space.url, text)
 
 
 def _vector_of(provider: str, model: str, dimensions: int, url: str, text: str) -> str:
@@ -292,24 +291,25 @@ def _question(space: EmbeddingSpace | None, embedding: Future[str] | None) -> Qu
 # Common terms have been counted by a scheduled task; of the others the postings are counted, up to a bound that only
 # a term passes that has become common since.
 COUNT = """
-SELECT NULL::bigint, count(*), coalesce(sum(term_count), 0)::bigint, (
+SELECT NULL::bigint, counted.memories, counted.terms, (
     SELECT count(*) FROM (
-        SELECT memory_id, space_id FROM memories_pendingembedding
-        WHERE space_id = (SELECT id FROM memories_embeddingspace WHERE state = 'active')
-        ORDER BY queued_at DESC LIMIT {waiting}
+        SELECT memory_id FROM memories_pendingembedding WHERE space_id = space.id ORDER BY queued_at DESC LIMIT {waiting}
     ) AS newest JOIN memories_memory AS memory ON memory.id = newest.memory_id
     WHERE memory.deleted_at IS NULL AND memory.archived_at IS NULL {memories} AND NOT EXISTS (
         SELECT FROM memories_passagevector AS vector
-        WHERE vector.memory_id = newest.memory_id AND vector.space_id = newest.space_id
+        WHERE vector.memory_id = newest.memory_id AND vector.space_id = space.id
     )
-) FROM memories_memory AS memory
-WHERE memory.deleted_at IS NULL AND memory.archived_at IS NULL {memories}
+), {space}
+FROM (
+    SELECT coalesce(sum(memories), 0)::bigint AS memories, coalesce(sum(terms), 0)::bigint AS terms
+    FROM memories_memorycount AS part WHERE true {parts}
+) AS counted LEFT JOIN memories_embeddingspace AS space ON space.state = 'active'
 UNION ALL
 SELECT term.key, coalesce(common.documents, (
     SELECT count(*) FROM (
         SELECT FROM memories_posting AS posting WHERE posting.term_key = term.key {postings} LIMIT {most}
     ) AS counted
-)), 0, 0
+)), 0, 0, {no_space}
 FROM unnest((SELECT %s::bigint[])) AS term (key) LEFT JOIN LATERAL (
     SELECT sum(common.documents)::bigint AS documents FROM memories_commonterm AS common
     WHERE common.term_key = term.key {commons}
@@ -324,22 +324,26 @@ def _count(bounds: Bounds, keys: Sequence[int]) -> Counted:
     )
     statement = COUNT.format(
         memories=projects.format("memory"),
+        parts=projects.format("part"),
         postings=projects.format("posting"),
         commons=projects.format("common"),
         most=POSTINGS_READ + 1,
         waiting=WAITING_COUNTED,
+        space=", ".join(f"space.{name}" for name in SPACE_FIELDS),
+        no_space=", ".join(["NULL"] * len(SPACE_FIELDS)),
     )
     with connection.cursor() as cursor:
         cursor.execute(statement, [*arguments * 3, list(keys), *arguments])
         rows = {key: counts for key, *counts in cursor.fetchall()}
-        total, length, waiting = rows.pop(None)
+        total, length, waiting, *space = rows.pop(None)
+        answering = None if space[0] is None else EmbeddingSpace.from_db(connection.alias, SPACE_FIELDS, space)
         searched = total
         if bounds.is_filtered or bounds.include_archived:
             condition, filters = bounds.condition()
             cursor.execute(f"SELECT count(*) FROM memories_memory AS memory WHERE {condition}", filters)
             searched = cursor.fetchone()[0]
     frequencies = {key: count for key, (count, *_) in rows.items()}
-    return Counted(total, searched, length / max(total, 1), frequencies, waiting)
+    return Counted(total, searched, length / max(total, 1), frequencies, waiting, answering)
 
 
 # The scores come from the index of the postings alone; memories are then looked up best first, by their primary key

@@ -311,8 +311,8 @@ def test_a_value_that_postgresql_refuses_is_the_callers_to_mend(ask, collaborato
 # Token, its projects; savepoint; project, type, savepoint, the address, row, whether it is there, terms, version, links
 # that waited for it, embedding queue, release; audit row; release.
 FIRST_SAVE = 16
-# Token, its projects; space, counts, candidates of the words, all candidates, rows.
-SEARCH = 7
+# Token, its projects; counts, candidates of the words, all candidates, rows.
+SEARCH = 6
 
 
 @pytest.mark.parametrize("already", [1, 3])

@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connections
+from django.db.models import Sum
 from django.test import Client
 
 from access.models import AuditEntry
-from memories.models import Memory, MemoryVersion
+from memories.models import Memory, MemoryCount, MemoryVersion
 
 SAVES = 60
 
@@ -53,3 +54,6 @@ def test_sixty_saves_of_one_title_make_one_memory(collaborator, enough_connectio
     assert versions[-1] == (memory.version, memory.content_md)
     assert sorted(body["version"] for _, body in answers) == [number for number, _ in versions]
     assert AuditEntry.objects.count() == SAVES
+    # Each on its connection's part: they add up to the one memory and its terms.
+    sums = MemoryCount.objects.aggregate(memories=Sum("memories"), terms=Sum("terms"))
+    assert sums == {"memories": 1, "terms": memory.term_count}

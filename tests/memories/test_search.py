@@ -263,7 +263,7 @@ def test_reading_an_answer_writes_nothing(collaborator, app, save, django_assert
     embed_all()
     search(collaborator.caller, "walrus")
     before = Memory.objects.values().get(pk=memory.pk)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         search(collaborator.caller, "walrus")
     assert Memory.objects.values().get(pk=memory.pk) == before
 

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db
 SEARCH = "/search/"
 # Session and member 2, a collaborator's scope 1, the frame's projects and unread notices 2; exact matches 3; memories
 # by meaning 4; requirements, runs and prompts 3.
-QUERIES_OF_COLLABORATOR = 16
+QUERIES_OF_COLLABORATOR = 15
 
 
 @pytest.fixture
