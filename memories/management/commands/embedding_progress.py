@@ -1,9 +1,10 @@
 """`./zikra embedding_progress`: how far the embedding of memories is."""
 
 import json
+import time
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from memories.embedding.spaces import SpaceProgress, progress
 from memories.models import PassageVector
@@ -15,15 +16,29 @@ class Command(BaseCommand):
     help = "How far the embedding of memories is: embedded, waiting, failed, and the age of the oldest that waits."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Only the form of the output can be chosen."""
+        """The form of the output, and whether to go on."""
         parser.add_argument("--json", action="store_true", help="one JSON object for programs")
+        parser.add_argument(
+            "--every", type=float, metavar="SECONDS", help="tell it again so often, until nothing waits any more"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Read and print."""
-        rows = progress()
-        if options["json"]:
+        """Read and print, once or until nothing waits."""
+        pause = options["every"]
+        if pause is not None and pause <= 0:
+            raise CommandError(f"--every takes seconds above 0, not {pause:g}.")
+        while True:
+            rows = progress()
+            self._tell(rows, as_json=options["json"])
+            if pause is None or not any(row.waiting for row in rows):
+                return
+            time.sleep(pause)
+
+    def _tell(self, rows: list[SpaceProgress], *, as_json: bool) -> None:
+        if as_json:
             answering = next((row for row in rows if row.space.state == "active"), None)
             self.stdout.write(json.dumps(_figures(answering) if answering else {}))
+            self.stdout.flush()
             return
         for row in rows:
             self.stdout.write(
