@@ -186,7 +186,9 @@ def own_rows() -> dict[str, int]:
 
     return {
         **dict.fromkeys(("access.project", "access.historicalproject", "access.membership", "access.notification"), 1),
-        **dict.fromkeys(("access.member", "access.historicalmember", "runs.run", "runs.runusage"), 1),
+        **dict.fromkeys(
+            ("access.member", "access.historicalmember", "runs.run", "runs.runusage", "memories.memorycount"), 1
+        ),
         **dict.fromkeys(
             (
                 "memories.memory",
