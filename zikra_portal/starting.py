@@ -34,8 +34,14 @@ CONNECT_SECONDS = 5
 WAITING_CONNECTIONS = 512
 # Web answers go before background work; on an idle machine the worker still gets everything.
 WORKER_NICENESS = 10
-FULL = "No space left on device"
+# What the system says, and what PostgreSQL says where a page found room for its first half only.
+FULL = ("No space left on device", "could not extend file")
 Say = Callable[[str], None]
+
+
+def says_full(text: str) -> bool:
+    """Whether a part's last words are those of a full disk."""
+    return any(words in text for words in FULL)
 
 
 @dataclass(frozen=True)
@@ -369,10 +375,10 @@ def _disk_full_explained(data: DataDirectory) -> Iterator[None]:
             yield
     except PartFailedError as error:
         # The part that failed says so in its log, unless the log had no room for it.
-        if FULL in error.log or FULL in str(error) or data.is_disk_full():
+        if says_full(error.log) or says_full(str(error)) or data.is_disk_full():
             raise data.disk_full() from error
         raise
     except StartError as error:
-        if FULL in str(error):
+        if says_full(str(error)):
             raise data.disk_full() from error
         raise
