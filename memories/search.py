@@ -286,8 +286,8 @@ def _question(space: EmbeddingSpace | None, embedding: Future[str] | None) -> Qu
 
 # Arrays of terms stand in a subquery: the planner cannot look into them, so it keeps one plan for a connection instead
 # of planning each search anew, which took a millisecond of it.
-# One statement: a row without a key counts the memories, their terms and those that wait to be embedded, the others the
-# memories that hold each term.
+# One statement: a row without a key tells the memories, their terms, those that wait to be embedded and the space that
+# answers, the others the memories that hold each term.
 # Common terms have been counted by a scheduled task; of the others the postings are counted, up to a bound that only
 # a term passes that has become common since.
 COUNT = """

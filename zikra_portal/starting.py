@@ -35,7 +35,7 @@ WAITING_CONNECTIONS = 512
 # Web answers go before background work; on an idle machine the worker still gets everything.
 WORKER_NICENESS = 10
 # What the system says, and what PostgreSQL says where a page found room for its first half only.
-FULL = ("No space left on device", "could not extend file")
+FULL = ("No space left on device", ": wrote only ")
 Say = Callable[[str], None]
 
 

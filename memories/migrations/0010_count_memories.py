@@ -67,4 +67,12 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.RunSQL(COUNT, UNCOUNT),
+        # Terms are no longer summed from it.
+        migrations.RemoveIndex(model_name="memory", name="memory_searchable"),
+        migrations.AddIndex(
+            model_name="memory",
+            index=models.Index(
+                condition=models.Q(("archived_at", None), ("deleted_at", None)), fields=["project"], name="memory_searchable"
+            ),
+        ),
     ]

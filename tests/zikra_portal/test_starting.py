@@ -10,6 +10,7 @@ from zikra_portal.starting import says_full
     [
         ("initdb: error: could not create directory: No space left on device", True),
         ('FATAL:  could not extend file "base/1/2654": wrote only 4096 of 8192 bytes at block 0', True),
+        ('FATAL:  could not extend file "base/1/2654": Input/output error', False),
         ("FATAL:  data directory has wrong ownership", False),
     ],
 )
