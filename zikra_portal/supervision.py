@@ -257,8 +257,7 @@ class Supervisor:
                 raise PartFailedError(f"{part.name} cannot be started: {error}", "") from error
         # Without its pid file a part runs as well; on a full disk that matters more.
         with contextlib.suppress(psutil.Error, OSError):
-            started = psutil.Process(process.pid).create_time()
-            self._pid_file(part.name).write_text(json.dumps({"pid": process.pid, "started": started}))
+            _write_pid_file(self._pid_file(part.name), process.pid)
         return process, offset
 
     def _tend(self, running: _Running) -> None:
@@ -376,6 +375,14 @@ def _how(code: int) -> str:
         return f"killed by {signal.Signals(-code).name}"
     except ValueError:
         return f"killed by signal {-code}"
+
+
+def _write_pid_file(file: Path, pid: int) -> None:
+    started = psutil.Process(pid).create_time()
+    whole = file.with_suffix(".new")
+    whole.write_text(json.dumps({"pid": pid, "started": started}))
+    # Renamed, for whoever reads it meanwhile, and the next start after a kill in this moment, finds one or the other.
+    whole.replace(file)
 
 
 def _process_of(file: Path) -> psutil.Process | None:

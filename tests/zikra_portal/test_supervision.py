@@ -70,6 +70,16 @@ def test_a_killed_part_is_started_again(supervisor: Supervisor, said: list[str])
     assert said == ["sleeper ended (killed by SIGKILL); starting it again"]
 
 
+def test_a_pid_file_is_replaced_and_never_half_there(supervisor: Supervisor) -> None:
+    supervisor.start(part("sleeper", SLEEPER))
+    first = pid_of(supervisor, "sleeper")
+    seen_before = supervisor.pids / "seen before"
+    os.link(supervisor.pids / "sleeper.pid", seen_before)
+    os.kill(first, signal.SIGKILL)
+    until(lambda: pid_of(supervisor, "sleeper") != first, supervisor)
+    assert json.loads(seen_before.read_text())["pid"] == first
+
+
 def test_the_children_of_a_killed_part_are_ended_before_it_starts_again(supervisor: Supervisor) -> None:
     log = supervisor.log_of("parent")
     supervisor.start(part("parent", PARENT, answers=lambda: "child" in log.read_text()))
