@@ -14,8 +14,7 @@ logger = logging.getLogger(__name__)
 class PatientScheduler(DatabaseScheduler):
     """The schedule in the database, read again for as long as it takes until the database answers.
 
-    Nothing is missed meanwhile: a task that falls due without the database could not have worked either, and it is
-    sent as soon as the schedule is read.
+    A task that falls due meanwhile could not have worked either; it is sent once the schedule is read.
     """
 
     def all_as_schedule(self) -> dict[str, ModelEntry]:

@@ -23,6 +23,7 @@ from types import FrameType
 import psutil
 
 from zikra_portal.embedded.account import Account
+from zikra_portal.embedded.data_directory import write_privately
 from zikra_portal.embedded.errors import StartError
 from zikra_portal.embedded.processes import signal_group, start_process
 
@@ -257,7 +258,8 @@ class Supervisor:
                 raise PartFailedError(f"{part.name} cannot be started: {error}", "") from error
         # Without its pid file a part runs as well; on a full disk that matters more.
         with contextlib.suppress(psutil.Error, OSError):
-            _write_pid_file(self._pid_file(part.name), process.pid)
+            started = psutil.Process(process.pid).create_time()
+            write_privately(self._pid_file(part.name), json.dumps({"pid": process.pid, "started": started}))
         return process, offset
 
     def _tend(self, running: _Running) -> None:
@@ -375,14 +377,6 @@ def _how(code: int) -> str:
         return f"killed by {signal.Signals(-code).name}"
     except ValueError:
         return f"killed by signal {-code}"
-
-
-def _write_pid_file(file: Path, pid: int) -> None:
-    started = psutil.Process(pid).create_time()
-    whole = file.with_suffix(".new")
-    whole.write_text(json.dumps({"pid": pid, "started": started}))
-    # Renamed, for whoever reads it meanwhile, and the next start after a kill in this moment, finds one or the other.
-    whole.replace(file)
 
 
 def _process_of(file: Path) -> psutil.Process | None:

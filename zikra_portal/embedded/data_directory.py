@@ -159,13 +159,13 @@ class DataDirectory:
         file = self.path / "secret.key"
         with self.explained():
             if not file.exists():
-                _write_privately(file, secrets.token_urlsafe(50) + "\n")
+                write_privately(file, secrets.token_urlsafe(50) + "\n")
             return file.read_text().strip()
 
     def write_addresses(self, values: Mapping[str, str]) -> None:
         """Tell other commands on this machine where the running portal's servers are (0600)."""
         with self.explained():
-            _write_privately(self.addresses, "".join(f"{name}='{value}'\n" for name, value in values.items()))
+            write_privately(self.addresses, "".join(f"{name}='{value}'\n" for name, value in values.items()))
 
     def remove_addresses(self) -> None:
         """Take that back when the portal stops."""
@@ -205,8 +205,11 @@ class DataDirectory:
         return shutil.disk_usage(self.path).free
 
 
-def _write_privately(file: Path, text: str) -> None:
-    # Written beside its place and moved there, so that no half of it is ever read.
+def write_privately(file: Path, text: str) -> None:
+    """Write a whole file that only its owner reads; raises OSError, and then what was there before stays.
+
+    It is written beside its place and moved there, so that no half of it is ever read.
+    """
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
         with os.fdopen(descriptor, "w") as handle:
