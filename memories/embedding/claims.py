@@ -7,7 +7,7 @@ because vectors are only stored for the version they were made of.
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from django.db import connection, transaction
@@ -16,34 +16,40 @@ from django.utils import timezone
 from pgvector import HalfVector
 
 from memories.chunking import last_statement, passages
-from memories.models import EmbeddingSpace, Memory, PassageVector, PendingEmbedding, PendingEmbeddingQuerySet
+from memories.models import EmbeddingSpace, Memory, PendingEmbedding, PendingEmbeddingQuerySet
 
-READ_FIELDS = (
-    "id",
-    "version",
-    "title",
-    "content_md",
-    "resolution",
-    "project_id",
-    "source_file",
-    "source_position",
-    "deleted_at",
-)
+READ_FIELDS = ("id", "version", "title", "content_md", "resolution", "project_id", "source_file", "source_position")
+READ_COLUMNS = ", ".join(f"memory.{field}" for field in READ_FIELDS)
 COPY_VECTORS = (
     "COPY memories_passagevector (space_id, memory_id, project_id, position, embedding) FROM STDIN (FORMAT BINARY)"
 )
 # A vector's own bytes pass as they are.
 COPIED_TYPES = ("int8", "uuid", "int8", "int4", "bytea")
-FRESH_IS_DUE = """
-SELECT EXISTS (
-    SELECT FROM memories_pendingembedding WHERE space_id = %s AND queued_at >= %s AND not_before <= %s
+# Taken and read at once, for the embedder waits for it. Nothing that another transaction holds is waited for.
+CLAIM = """
+WITH due AS (
+    SELECT id FROM memories_pendingembedding
+    WHERE space_id = %s AND queued_at >= %s AND queued_at < %s AND not_before <= %s
+    ORDER BY queued_at {direction} LIMIT %s FOR UPDATE SKIP LOCKED
+), leased AS (
+    UPDATE memories_pendingembedding AS pending SET not_before = %s FROM due
+    WHERE pending.id = due.id RETURNING pending.memory_id, pending.queued_at
 )
+SELECT {fields} FROM leased JOIN memories_memory AS memory ON memory.id = leased.memory_id
+WHERE memory.deleted_at IS NULL ORDER BY leased.queued_at {direction}
 """
+LOCK_LIVE = """
+SELECT id, version, project_id FROM memories_memory
+WHERE id = ANY(%s) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE
+"""
+DROP_VECTORS = "DELETE FROM memories_passagevector WHERE memory_id = ANY(%s) AND space_id = %s"
+DROP_PENDING = "DELETE FROM memories_pendingembedding WHERE memory_id = ANY(%s) AND space_id = %s"
 LEASE = timedelta(minutes=5)
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=10)
 # Who saved something may look for it now; what has waited longer than this waits in the order of its coming.
 FRESH = timedelta(seconds=30)
+ALWAYS = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
 @dataclass(frozen=True)
@@ -60,42 +66,37 @@ def claim_oldest(space: EmbeddingSpace, most: int, *, fresh_too: bool = True) ->
 
     fresh_too: False leaves what `claim_fresh` takes.
     """
-    due = space.pending.due() if fresh_too else space.pending.due().exclude(queued_at__gte=_fresh_since())
-    return _claim(due.order_by("queued_at"), most)
+    return _claim(space, most, before=ALWAYS[1] if fresh_too else timezone.now() - FRESH)
 
 
 def claim_fresh(space: EmbeddingSpace, most: int) -> list[Claim]:
     """Take up to so many memories that were queued within the last FRESH, newest first, for the length of a lease."""
-    if not _has_fresh(space):
-        return []
-    return _claim(space.pending.due().filter(queued_at__gte=_fresh_since()).order_by("-queued_at"), most)
+    return _claim(space, most, since=timezone.now() - FRESH, newest_first=True)
 
 
-def _has_fresh(space: EmbeddingSpace) -> bool:
-    """Asked before every turn, and mostly in vain: without a transaction, and without a query made of objects."""
-    with connection.cursor() as cursor:
-        cursor.execute(FRESH_IS_DUE, [space.pk, _fresh_since(), timezone.now()])
-        return bool(cursor.fetchone()[0])
-
-
-def _fresh_since() -> datetime:
-    return timezone.now() - FRESH
-
-
-def _claim(due: PendingEmbeddingQuerySet, most: int) -> list[Claim]:
-    with transaction.atomic():
-        rows = list(due.select_for_update(skip_locked=True)[:most])
-        if not rows:
-            return []
-        PendingEmbedding.objects.filter(pk__in=[row.pk for row in rows]).update(not_before=timezone.now() + LEASE)
-    taken = Memory.objects.only(*READ_FIELDS).in_bulk([row.memory_id for row in rows])
-    before = _predecessors(taken.values())
+def _claim(
+    space: EmbeddingSpace,
+    most: int,
+    *,
+    since: datetime = ALWAYS[0],
+    before: datetime = ALWAYS[1],
+    newest_first: bool = False,
+) -> list[Claim]:
+    now = timezone.now()
+    taken = list(
+        Memory.objects.raw(
+            CLAIM.format(direction="DESC" if newest_first else "ASC", fields=READ_COLUMNS),
+            [space.pk, since, before, now, most, now + LEASE],
+        )
+    )
+    predecessors = _predecessors(taken)
     return [
         Claim(
-            memory.pk, memory.version, passages(memory.title, embedded_text(memory), before=before.get(memory.pk, ""))
+            memory.pk,
+            memory.version,
+            passages(memory.title, embedded_text(memory), before=predecessors.get(memory.pk, "")),
         )
-        for row in rows
-        if (memory := taken.get(row.memory_id)) is not None and memory.deleted_at is None
+        for memory in taken
     ]
 
 
@@ -135,33 +136,31 @@ def store(space: EmbeddingSpace, claims: Sequence[Claim], vectors: np.ndarray) -
     """
     ends = np.cumsum([len(claim.passages) for claim in claims])[:-1]
     parts = np.split(vectors, ends)
-    with transaction.atomic():
-        locked = Memory.objects.filter(pk__in=[claim.memory_id for claim in claims], deleted_at=None)
-        current = {
-            row.pk: row
-            for row in locked.select_for_update(of=("self",), no_key=True)
-            .only("id", "version", "project_id")
-            .order_by("pk")
-        }
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(LOCK_LIVE, [[claim.memory_id for claim in claims]])
+        current = {memory_id: (version, project_id) for memory_id, version, project_id in cursor}
         fitting = [
-            (current[claim.memory_id], part)
+            (claim.memory_id, current[claim.memory_id][1], part)
             for claim, part in zip(claims, parts, strict=True)
-            if claim.memory_id in current and current[claim.memory_id].version == claim.version
+            if claim.memory_id in current and current[claim.memory_id][0] == claim.version
         ]
-        keys = [memory.pk for memory, _ in fitting]
-        PassageVector.objects.filter(space=space, memory_id__in=keys).delete()
+        keys = [memory_id for memory_id, _, _ in fitting]
+        cursor.execute(DROP_VECTORS, [keys, space.pk])
         _copy_in(space, fitting)
-        PendingEmbedding.objects.filter(space=space, memory_id__in=keys).delete()
+        cursor.execute(DROP_PENDING, [keys, space.pk])
     return len(fitting)
 
 
-def _copy_in(space: EmbeddingSpace, fitting: Sequence[tuple[Memory, np.ndarray]]) -> None:
-    """Store vectors by COPY: thousands may come at once, and neither an object nor a text is made for each."""
+def _copy_in(space: EmbeddingSpace, fitting: Sequence[tuple[uuid.UUID, int, np.ndarray]]) -> None:
+    """Store vectors by COPY: thousands may come at once, and neither an object nor a text is made for each.
+
+    fitting: of each memory its key, its project's key and the vectors of its passages.
+    """
     with connection.cursor() as cursor, cursor.copy(COPY_VECTORS) as copy:
         copy.set_types(COPIED_TYPES)
-        for memory, part in fitting:
+        for memory_id, project_id, part in fitting:
             for position, vector in enumerate(part):
-                copy.write_row((space.pk, memory.pk, memory.project_id, position, HalfVector(vector).to_binary()))
+                copy.write_row((space.pk, memory_id, project_id, position, HalfVector(vector).to_binary()))
 
 
 def put_back(space: EmbeddingSpace, claims: Sequence[Claim], error: str, *, counted: bool = True) -> None:
