@@ -30,9 +30,11 @@ log = structlog.get_logger(__name__)
 # within a lease.
 BATCH_MEMORIES = 64
 BATCH_PASSAGES = 256
-# Of what is fresh few are taken at a time, so that the newest never waits for many. One with more passages than this
-# goes with the backlog: others would have to wait for it.
-FRESH_MEMORIES = 4
+# Of what is fresh so few are taken at a time that the newest waits for half a second of two cores at most, and so many that
+# they share what a batch costs beside the embedder: with 4 at a time a storm of saves was embedded a fifth slower.
+FRESH_MEMORIES = 16
+FRESH_BATCH_PASSAGES = 64
+# A memory with more passages than this goes with the backlog: others would have to wait for it.
 FRESH_PASSAGES = 16
 # While more is saved than can be embedded, every fourth turn is for what has waited longest.
 FRESH_TURNS_IN_A_ROW = 3
@@ -163,13 +165,15 @@ class _Work:
 
     def _most_urgent(self) -> Batch | None:
         """The batch whose turn it is: the fresh one, but for the share of the backlog."""
-        its_share = self._fresh_in_a_row >= FRESH_TURNS_IN_A_ROW
-        batch = self._of_backlog() if its_share else None
-        if batch is None and (fresh := self._of_fresh()) is not None:
+        if self._fresh_in_a_row >= FRESH_TURNS_IN_A_ROW:
+            # Whether or not it uses its share: asked before every turn, an empty backlog would cost the fresh.
+            self._fresh_in_a_row = 0
+            if (batch := self._of_backlog()) is not None:
+                return batch
+        if (fresh := self._of_fresh()) is not None:
             self._fresh_in_a_row += 1
             return fresh
-        self._fresh_in_a_row = 0
-        return batch or self._of_backlog()
+        return self._of_backlog()
 
     def _of_fresh(self) -> Batch | None:
         """A batch of what was just saved, taken now if need be."""
@@ -177,8 +181,10 @@ class _Work:
             space = self._spaces[0]
             claims = claim_fresh(space, FRESH_MEMORIES)
             short = [claim for claim in claims if len(claim.passages) <= FRESH_PASSAGES]
-            self._backlog.extend(_batches(space, [claim for claim in claims if claim not in short]))
-            self._fresh = next(_batches(space, short), None)
+            self._backlog.extend(_batches(space, [claim for claim in claims if claim not in short], BATCH_PASSAGES))
+            batches = deque(_batches(space, short, FRESH_BATCH_PASSAGES))
+            self._fresh = batches.popleft() if batches else None
+            self._backlog.extendleft(reversed(batches))
         return self._fresh if self._fresh is not None and self._fresh.has_turns else None
 
     def _of_backlog(self) -> Batch | None:
@@ -188,7 +194,9 @@ class _Work:
         for place, space in enumerate(self._spaces):
             if not self._backlog:
                 # What is fresh in the first space comes in the other lane, few at a time.
-                self._backlog.extend(_batches(space, claim_oldest(space, BATCH_MEMORIES, fresh_too=place > 0)))
+                self._backlog.extend(
+                    _batches(space, claim_oldest(space, BATCH_MEMORIES, fresh_too=place > 0), BATCH_PASSAGES)
+                )
         batch = self._backlog[0] if self._backlog else None
         if batch is not None and batch.has_waited:
             renew_lease(batch.space, batch.claims)
@@ -247,13 +255,13 @@ def _vectors(space: EmbeddingSpace, texts: Sequence[str]) -> np.ndarray:
     return embedder_of(space).embed_passages(texts)
 
 
-def _batches(space: EmbeddingSpace, claims: Sequence[Claim]) -> Iterator[Batch]:
-    """Claims in their order, cut into batches of at most BATCH_PASSAGES or of one memory."""
+def _batches(space: EmbeddingSpace, claims: Sequence[Claim], most: int) -> Iterator[Batch]:
+    """Claims in their order, cut into batches of at most so many passages or of one memory."""
     pace = pace_of(space.provider)
     together: list[Claim] = []
     passages = 0
     for claim in claims:
-        if together and passages + len(claim.passages) > BATCH_PASSAGES:
+        if together and passages + len(claim.passages) > most:
             yield Batch(space, together, _turns(together, pace))
             together, passages = [], 0
         together.append(claim)

@@ -1,6 +1,8 @@
 """The embedding queue: leases, versions, failures."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -154,6 +156,67 @@ def test_a_long_memory_does_not_hold_up_what_is_saved_with_it(collaborator, app,
     assert in_the_order_stored() == ["Short", "Long"]
 
 
+def test_of_what_is_fresh_no_more_is_taken_before_others_than_a_batch_holds(
+    collaborator, app, save, embed_all, monkeypatch
+):
+    """The others come next, in their order, and before what was taken of the backlog already."""
+    monkeypatch.setattr(working, "FRESH_BATCH_PASSAGES", 2)
+    monkeypatch.setattr(working, "BATCH_MEMORIES", 1)
+    monkeypatch.setattr(working, "pace_of", lambda provider: Pace(passages=1, tokens=100, turns=1))
+    long_waiting(save(collaborator, app, "Old", "Old text."))
+    for number in range(5):
+        save(collaborator, app, f"New {number}", f"New text number {number}.")
+    claimed = []
+    claim = working.claim_fresh
+    monkeypatch.setattr(working, "claim_fresh", lambda *asked: claimed.append(taken := claim(*asked)) or taken)
+    assert embed_all() == 6
+    assert [len(taken) for taken in claimed if taken] == [5]
+    assert in_the_order_stored() == ["New 4", "New 3", "New 2", "New 1", "New 0", "Old"]
+
+
+def test_an_empty_backlog_is_asked_for_once_in_four_turns_of_a_storm(collaborator, app, save, monkeypatch):
+    monkeypatch.setattr(working, "pace_of", lambda provider: Pace(passages=1, tokens=100, turns=1))
+    for number in range(12):
+        save(collaborator, app, f"New {number}", f"New text number {number}.")
+    asked = []
+    claim = working.claim_oldest
+    monkeypatch.setattr(
+        working, "claim_oldest", lambda *space, **bounds: asked.append(space) or claim(*space, **bounds)
+    )
+    with ThreadPoolExecutor(1) as beside:
+        work = working._Work([EmbeddingSpace.objects.answering()], beside, 1)
+        for _turn in range(12):
+            work._most_urgent().begun += 1
+    assert len(asked) == 3
+
+
+def test_the_next_turn_is_ready_before_the_embedder_has_done_the_last(collaborator, app, save, embed_all, monkeypatch):
+    """One thread embeds; while it is at the first memory the second one is taken."""
+    monkeypatch.setattr(working, "pace_of", lambda provider: Pace(passages=1, tokens=100, turns=1))
+    monkeypatch.setattr(working, "FRESH_MEMORIES", 1)
+    for number in range(2):
+        save(collaborator, app, f"Memory {number}", f"Text number {number}.")
+    both_taken = Barrier(2, timeout=20)
+    claim, embed = working.claim_fresh, working._vectors
+    met = []
+
+    def claim_and_tell(*asked):
+        taken = claim(*asked)
+        if taken and taken[0].passages[0].startswith("Memory 0"):
+            met.append(both_taken.wait())
+        return taken
+
+    def embed_when_both_are_taken(space, texts):
+        if texts[0].startswith("Memory 1"):
+            met.append(both_taken.wait())
+        return embed(space, texts)
+
+    monkeypatch.setattr(working, "claim_fresh", claim_and_tell)
+    monkeypatch.setattr(working, "_vectors", embed_when_both_are_taken)
+    assert embed_all() == 2
+    assert sorted(met) == [0, 1]
+
+
 def test_while_more_is_saved_than_embedded_every_fourth_turn_is_for_the_oldest(
     collaborator, app, save, embed_all, monkeypatch
 ):
@@ -271,9 +334,7 @@ def test_turns_keep_every_passage_in_its_place_and_stay_within_the_pace(taken, p
 @given(taken=claims_of_passages, most=st.integers(1, 12))
 def test_batches_keep_every_memory_in_its_place_and_stay_small(taken, most):
     space = EmbeddingSpace(provider="embedded")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(working, "BATCH_PASSAGES", most)
-        batches = list(working._batches(space, taken))
+    batches = list(working._batches(space, taken, most))
     assert [claim for batch in batches for claim in batch.claims] == taken
     for batch in batches:
         assert len(batch.claims) == 1 or sum(len(claim.passages) for claim in batch.claims) <= most
