@@ -448,8 +448,8 @@ class MemoryCount(models.Model):
     """A part of how many searchable memories a project has, and of their terms: the parts add up to the number.
 
     Kept by triggers of PostgreSQL in the transaction of each change, for every search needs the sums, and counting takes
-    the longer the more there are. Each connection writes to one of 64 parts, so that those who save at once seldom
-    wait for each other.
+    the longer the more there are. Each transaction writes to one of 64 parts that is its own until it ends (an advisory
+    lock), so that those who save at once do not wait for each other.
     """
 
     pk = models.CompositePrimaryKey("project_id", "part")

@@ -96,9 +96,33 @@ def test_memories_from_before_the_count_are_counted_once(owner, app, save):
     save(owner, app, "A", "walrus")
     archive_memory(owner.caller, save(owner, app, "Archived", "walrus"))
     delete_memory(owner.caller, save(owner, app, "Deleted", "walrus"))
-    migration = import_module("memories.migrations.0010_count_memories")
+    count = import_module("memories.migrations.0010_count_memories")
+    own_part = import_module("memories.migrations.0011_own_part_of_counts")
     with connection.cursor() as cursor:
-        cursor.execute(migration.UNCOUNT)
+        for statements in (own_part.PART_OF_THE_CONNECTION, count.UNCOUNT):
+            cursor.execute(statements)
         cursor.execute("DELETE FROM memories_memorycount")
-        cursor.execute(migration.COUNT)
+        for statements in (count.COUNT, own_part.OWN_PART):
+            cursor.execute(statements)
     assert kept() == counted() == {app.pk: (1, Memory.objects.get(title="A").term_count)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_save_does_not_wait_for_a_transaction_that_has_taken_the_part_of_its_connection(collaborator, app, save):
+    """Else two that change memories of two projects in opposite order could wait for each other for ever."""
+    save(collaborator, app, "A", "walrus")
+    [part] = MemoryCount.objects.values_list("part", flat=True)
+    other = connection.copy()
+    try:
+        other.set_autocommit(False)
+        with other.cursor() as cursor, connection.cursor() as ours:
+            ours.execute("SET lock_timeout = '3s'")
+            cursor.execute("SELECT pg_try_advisory_xact_lock(772303, %s)", [part])
+            assert cursor.fetchone() == (True,)
+            cursor.execute("SELECT FROM memories_memorycount WHERE part = %s FOR UPDATE", [part])
+            save(collaborator, app, "B", "walrus")
+    finally:
+        other.close()
+        connection.cursor().execute("RESET lock_timeout")
+    assert set(MemoryCount.objects.values_list("part", "memories")) == {(part, 1), ((part + 1) % 64, 1)}
+    assert kept() == counted()
