@@ -1,6 +1,6 @@
 """What the HNSW index finds and costs, by its options: recall against every vector compared, milliseconds a vector and a search.
 
-    .venv/bin/python -m benchmarks.neighbours [--passages 40000] [--questions 300] [--graphs 16/64,12/64,10/64] [--widths 64,80,100]
+    .venv/bin/python -m benchmarks.neighbours [--passages 40000] [--questions 300] [--graphs 16/64,12/64,9/56] [--widths 64,100,160]
 
 The texts are paragraphs of docstrings of Python's standard library and of the installed packages, embedded by the portal's
 own embedder; the questions are others of them. For each graph (m/ef_construction) the vectors are put into a table of
@@ -38,8 +38,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--passages", type=int, default=40_000)
     parser.add_argument("--questions", type=int, default=300)
-    parser.add_argument("--graphs", default="16/64,12/64,10/64", help="m/ef_construction, by commas")
-    parser.add_argument("--widths", default="64,80,100", help="hnsw.ef_search, by commas")
+    parser.add_argument("--graphs", default="16/64,12/64,9/56", help="m/ef_construction, by commas")
+    parser.add_argument("--widths", default="64,100,160", help="hnsw.ef_search, by commas")
     options = parser.parse_args()
     graphs = [(int(m), int(width)) for m, width in (graph.split("/") for graph in options.graphs.split(","))]
     widths = [int(width) for width in options.widths.split(",")]

@@ -131,7 +131,7 @@ DATABASES = {
         # short, so compiling them costs more than it saves.
         "OPTIONS": {
             **_database.get("OPTIONS", {}),
-            "options": "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=100 -c jit=off",
+            "options": "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=160 -c jit=off",
             **_prepared,
         },
     }

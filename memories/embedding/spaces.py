@@ -24,9 +24,9 @@ log = structlog.get_logger(__name__)
 
 # HNSW takes half-precision vectors up to this dimension (pgvector's documentation); larger ones are compared exactly.
 HNSW_DIMENSIONS_AT_MOST = 4000
-# A link less for every four of pgvector's default (m = 16) takes a third off what a new vector costs; that a search looks
-# at 100 neighbours (settings.DATABASES) makes more than up for what it would miss. Measured: benchmarks/neighbours.py.
-HNSW_OPTIONS = "m = 12, ef_construction = 64"
+# With fewer links than pgvector's default (m = 16, ef_construction = 64) a new vector costs less than half; that a search
+# looks at 160 neighbours instead of 40 (settings.DATABASES) makes up for what it would miss. Measured: benchmarks/neighbours.py.
+HNSW_OPTIONS = "m = 9, ef_construction = 56"
 # After so many failures a memory is shown as failed, and a new space does not wait for it.
 ATTEMPTS_BEFORE_FAILED = 5
 SPACE_LOCK = 7723_01  # any number of our own, for pg_advisory_xact_lock
