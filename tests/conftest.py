@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from access.callers import Caller, caller_for_token
 from access.models import Member, Membership, Project, RoleToken
@@ -136,3 +137,9 @@ def collaborator(app) -> Person:
 def stranger(secret_project) -> Person:
     """An admin, but of another project: nothing of `app` may ever reach them."""
     return make_person("sven", Role.ADMIN, secret_project)
+
+
+@pytest.fixture
+def within_one_minute(time_machine) -> None:
+    """The clock stands, for rates are counted by its minutes: none ends between two calls of a test."""
+    time_machine.move_to(timezone.now(), tick=False)

@@ -3,4 +3,4 @@
 Standard library only, Python 3.9 or newer, and no word of the portal's own code: these files are served as one.
 """
 
-VERSION = "0.3.6"
+VERSION = "0.3.7"

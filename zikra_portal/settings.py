@@ -14,7 +14,7 @@ from zikra_portal.embedded.valkey import broker_url
 from zikra_portal.environment import NamedEnv
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VERSION = "0.3.6"
+VERSION = "0.3.7"
 
 env = NamedEnv()
 env.read_env(env("ZIKRA_ENV_FILE", default=str(BASE_DIR / ".env")))

@@ -45,6 +45,7 @@ def test_a_token_gets_its_calls_of_a_minute_and_then_waits(time_machine):
     assert count_call(caller) == RateState(1, 3)
 
 
+@pytest.mark.usefixtures("within_one_minute")
 @pytest.mark.django_db
 def test_the_portals_rate_holds_where_the_token_has_none_and_0_is_no_limit(settings):
     settings.TOKEN_RATE_PER_MINUTE = 1

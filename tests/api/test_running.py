@@ -33,7 +33,7 @@ def audited():
 
 
 @pytest.fixture
-def used_up(collaborator):
+def used_up(collaborator, within_one_minute):
     """The collaborator, whose token has no call left in this minute."""
     RoleToken.objects.filter(pk=collaborator.token.pk).update(rate_per_minute=1)
     rates._server().flushdb()
@@ -77,6 +77,7 @@ def test_refused_calls_use_up_the_minute_too(ask, used_up, secret_project):
     assert ask(used_up, "version").status_code == 429
 
 
+@pytest.mark.usefixtures("within_one_minute")
 def test_a_rate_of_zero_is_no_limit_and_the_settings_rate_is_the_default(ask, collaborator, owner, settings):
     settings.TOKEN_RATE_PER_MINUTE = 2
     RoleToken.objects.filter(pk=owner.token.pk).update(rate_per_minute=0)

@@ -281,6 +281,7 @@ def test_a_body_larger_than_the_webhook_takes_is_kept_and_cut(client, collaborat
     assert (len(kept) < 2000, kept[:10], kept[-10:]) == (True, "word word ", "word word ")
 
 
+@pytest.mark.usefixtures("within_one_minute")
 def test_a_rate_that_is_over_is_429_in_words(client, collaborator, settings):
     settings.TOKEN_RATE_PER_MINUTE = 2
     answers = [send(client, collaborator) for _ in range(3)]

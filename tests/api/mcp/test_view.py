@@ -302,6 +302,7 @@ def test_a_database_that_is_away_is_said_so(post, collaborator, monkeypatch):
     assert response.headers["Retry-After"] == "2"
 
 
+@pytest.mark.usefixtures("within_one_minute")
 def test_a_token_whose_minute_is_used_up_is_told_when_to_come_back(post, request_of, collaborator):
     collaborator.token.rate_per_minute = 1
     collaborator.token.save()
