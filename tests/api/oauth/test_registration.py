@@ -138,6 +138,7 @@ def test_whatever_is_taken_leads_to_https_or_to_this_machine_and_fits_a_policy(h
         assert not set(parts.netloc) & set(" ;,'\"@\\\n")
 
 
+@pytest.mark.usefixtures("within_one_minute")
 def test_registrations_from_one_address_are_bounded(client, monkeypatch):
     monkeypatch.setattr(registration, "REGISTRATIONS_AN_HOUR", 2)
     answers = [
