@@ -16,7 +16,7 @@ from memories.embedding.e5.packed import PackedModel
 
 EMBEDDED_TOKENS = "tokens"
 MEANING = "meaning"
-# Contributed operators of ONNX Runtime: products with packed weights, attention, normalisation of a sum.
+# Contributed operators of ONNX Runtime: products with packed weights, attention.
 CONTRIBUTED = "com.microsoft"
 OPSETS = [helper.make_opsetid("", 20), helper.make_opsetid(CONTRIBUTED, 1)]
 IR_VERSION = 10
@@ -102,12 +102,11 @@ class _Network:
         return self._node("Max", [largest, self._smallest_scale], f"{name}: size")
 
     def _normalised(self, name: str, of: str, added: str | None = None) -> str:
-        """Each token brought to mean 0 and variance 1, then scaled and shifted as was learnt."""
+        """Each token, or the sum of two, brought to mean 0 and variance 1, then scaled and shifted as was learnt."""
+        if added is not None:
+            of = self._node("Add", [of, added], f"{name}: sum")
         learnt = [self._constant(f"{name}.{part}", self._model.floats(f"{name}.{part}")) for part in "wb"]
-        epsilon = self._model.sizes.norm_epsilon
-        if added is None:
-            return self._node("LayerNormalization", [of, *learnt], name, axis=-1, epsilon=epsilon)
-        return self._node("SkipLayerNormalization", [of, added, *learnt], name, CONTRIBUTED, epsilon=epsilon)
+        return self._node("LayerNormalization", [of, *learnt], name, axis=-1, epsilon=self._model.sizes.norm_epsilon)
 
     def _node(self, kind: str, inputs: list[str], output: str, domain: str = "", **settings: Any) -> str:
         self._graph.node.append(helper.make_node(kind, inputs, [output], domain=domain, **settings))
