@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 BATCH_MEMORIES = 64
 BATCH_PASSAGES = 256
 # Of what is fresh so few are taken at a time that the newest waits for half a second of two cores at most, and so many that
-# they share what a batch costs beside the embedder: with 4 at a time a storm of saves was embedded a fifth slower.
+# they share what a batch costs beside the embedder: with 4 at a time a storm of saves was embedded a sixth slower.
 FRESH_MEMORIES = 16
 FRESH_BATCH_PASSAGES = 64
 # A memory with more passages than this goes with the backlog: others would have to wait for it.
